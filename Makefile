@@ -1,0 +1,67 @@
+# Everything happens in a virtual environment beside this file; nothing outside is touched.
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# No interpreter from elsewhere, no questions, no chatter.
+export UV_PYTHON_DOWNLOADS := never
+export UV_NO_PROGRESS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+.PHONY: run test check lint format lock clean
+.DELETE_ON_ERROR:
+
+run: $(INSTALLED)  ## the whole service with its servers, a first job included, until Ctrl-C
+	@$(BIN)/darkroom up
+
+test: $(INSTALLED)  ## every test, on real servers; make test ARGS='-k webhook'
+	$(BIN)/pytest $(ARGS)
+
+check: lint test  ## what has to pass before a merge
+
+lint: $(INSTALLED)
+	@if [ -x $(BIN)/uv ]; then echo uv lock --check; $(BIN)/uv lock --quiet --check -p $(BIN)/python; fi
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+# The exports let pip alone install exactly what uv.lock says.
+EXPORT := $(BIN)/uv export --quiet --frozen --no-emit-project --no-dev --format requirements-txt
+lock: $(INSTALLED)  ## after a change of dependencies in pyproject.toml
+	$(BIN)/uv lock -p $(BIN)/python
+	$(EXPORT) -o requirements.lock
+	$(EXPORT) --extra embedded --group test -o requirements-dev.lock
+	echo uv | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate -p $(BIN)/python -o requirements-uv.lock -
+
+clean:  ## keeps .darkroom, which holds data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# uv installs in seconds what takes pip a minute; where there is no uv for the machine, pip does it.
+$(INSTALLED): requirements-dev.lock requirements-uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  package=$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+	  mend="apt-get install -y --no-install-recommends $$package"; \
+	  if [ "$$(id -u)" = 0 ]; then $$mend || { apt-get update && $$mend; }; \
+	  else echo "This Python cannot make virtual environments. Run: sudo $$mend" >&2; exit 1; fi; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo 'Installing into $(VENV)'
+	@{ $(BIN)/python -m pip install --quiet --require-hashes -r requirements-uv.lock \
+	    && $(BIN)/uv pip sync --quiet --require-hashes -p $(BIN)/python requirements-dev.lock \
+	    && $(BIN)/uv pip install --quiet -p $(BIN)/python --no-deps --no-build-isolation -e .; } \
+	  || { echo 'Without uv: this takes a minute'; \
+	    $(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock \
+	    && $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .; }
+	@touch $@

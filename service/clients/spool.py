@@ -1,0 +1,111 @@
+"""Bytes that wait on this host's disk: for S3 the results, for the database the webhooks.
+
+A file is complete when it has its final name: written under another, fsynced, renamed, directory
+fsynced.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import UUID
+
+from service.ids import new_id
+from service.pictures import Spooled
+
+Sink = Callable[[bytes], object]
+
+_CHUNK_BYTES = 1024 * 1024
+
+
+class ResultSpool:
+    """Results on their way from Flux to S3."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use a folder of its own; it is made on first use."""
+        self._folder = folder
+
+    @contextmanager
+    def download(self, fetch: Callable[[Sink], str]) -> Iterator[Spooled]:
+        """Have `fetch` write a result to a fresh file and return the SHA-256 of what it wrote.
+
+        The file is gone afterwards unless it was kept.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False) as file:
+            path = Path(file.name)
+            try:
+                sha256 = fetch(file.write)
+                file.flush()
+                yield Spooled(path, sha256, file.tell())
+            finally:
+                # a kept result has its final name by now
+                path.unlink(missing_ok=True)
+
+    def keep(self, job_id: UUID, spooled: Spooled) -> None:
+        """Make a result durable, because S3 does not take it now and its URL will die."""
+        _publish(spooled.path, self._place(job_id))
+
+    def kept(self, job_id: UUID) -> Spooled | None:
+        """Return a result kept earlier on this host."""
+        path = self._place(job_id)
+        digest = hashlib.sha256()
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(_CHUNK_BYTES):
+                    digest.update(chunk)
+                return Spooled(path, digest.hexdigest(), file.tell())
+        except FileNotFoundError:
+            return None
+
+    def drop(self, job_id: UUID) -> None:
+        """Forget a kept result; S3 has it."""
+        self._place(job_id).unlink(missing_ok=True)
+
+    def _place(self, job_id: UUID) -> Path:
+        return self._folder / f"{job_id.hex}.result"
+
+
+class WebhookSpool:
+    """Verified webhooks that could not be committed; replayed by whichever process can."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use a folder of its own; it is made on first use."""
+        self._folder = folder
+
+    def add(self, attempt_id: UUID, body: bytes) -> None:
+        """Make a webhook durable.
+
+        Raises:
+            OSError: the disk did not take it; the sender must not be told that we have it.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self._folder, suffix=".part")
+        path = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(attempt_id.bytes + body)
+            _publish(path, self._folder / f"{new_id().hex}.webhook")
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
+    def waiting(self) -> Iterator[tuple[UUID, bytes, Path]]:
+        """Yield what waits, oldest first; `path` is to be unlinked once it is committed."""
+        for path in sorted(self._folder.glob("*.webhook")):
+            with suppress(FileNotFoundError):  # another process replayed it
+                content = path.read_bytes()
+                yield UUID(bytes=content[:16]), content[16:], path
+
+
+def _publish(source: Path, target: Path) -> None:
+    with source.open("rb") as file:
+        os.fsync(file.fileno())
+    source.rename(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,119 @@
+"""The one way to the database, and the one place that commits.
+
+`with database.transaction() as tx:` gives a connection and collects doorbells; they ring after the
+commit and are forgotten on rollback. No transaction stays open across a call to Flux, S3 or a
+caller: steps claim, act, and record.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Executable, create_engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from service.errors import DatabaseUnavailable
+from service.messages import Message
+
+Ring = Callable[[Message], None]
+
+#: A statement that takes longer has lost its index or waits for a lock it should not wait for.
+STATEMENT_TIMEOUT_MS = 15_000
+LOCK_TIMEOUT_MS = 5_000
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000
+CONNECT_TIMEOUT_SECONDS = 2
+POOL_TIMEOUT_SECONDS = 2.0
+
+
+def connect(url: str, *, pool_size: int) -> Engine:
+    """Return an engine that connects on first use, so that it is never shared by a fork."""
+    options = (
+        f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
+        f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
+    )
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=POOL_TIMEOUT_SECONDS,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "options": options,
+            "application_name": "darkroom",
+            # a peer that is gone without a word is noticed in seconds, not in hours
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 2,
+            "tcp_user_timeout": 10_000,
+        },
+    )
+
+
+class Transaction:
+    """What a step may do inside one transaction: execute, and ask for doorbells afterwards."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.rings: dict[Message, None] = {}
+
+    def ring_after_commit(self, message: Message) -> None:
+        """Ring a lane once this is committed; asking twice rings once."""
+        self.rings[message] = None
+
+    def execute(self, statement: Executable) -> int:
+        """Execute a statement and return how many rows it touched."""
+        return self._connection.execute(statement).rowcount
+
+    def rows(self, statement: Executable) -> list[Any]:
+        """Return every row; statements here have a LIMIT of their own."""
+        return list(self._connection.execute(statement))
+
+    def first(self, statement: Executable) -> Any:  # noqa: ANN401 - a Row, by the statement's own columns
+        """Return the first row, if there is one."""
+        return self._connection.execute(statement).first()
+
+    def scalar(self, statement: Executable) -> Any:  # noqa: ANN401 - a column's own type
+        """Return the first column of the first row, or None."""
+        return self._connection.execute(statement).scalar()
+
+
+class Database:
+    """Transactions on one engine, with the doorbells they leave."""
+
+    def __init__(self, engine: Engine, ring: Ring) -> None:
+        self._engine = engine
+        self._ring = ring
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Commit what the block did, or nothing; then ring.
+
+        Raises:
+            DatabaseUnavailable: no connection, or it broke. If it broke during the commit, the rows
+                may be there all the same: look them up by id, never assume a rollback.
+        """
+        try:
+            with self._engine.connect() as connection:
+                tx = Transaction(connection)
+                yield tx
+                connection.commit()
+        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+            raise DatabaseUnavailable(_reason(error)) from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise DatabaseUnavailable(_reason(error)) from error
+            raise
+        for message in tx.rings:
+            self._ring(message)
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self._engine.dispose()
+
+
+def _reason(error: Exception) -> str:
+    """Name the fault without the statement, its parameters or the server's address."""
+    cause = getattr(error, "orig", None) or error
+    return type(cause).__name__

@@ -1,0 +1,186 @@
+"""What callers see: the job, image, event and delivery documents of answers and callbacks.
+
+One rendering for the API, the callbacks and the pages, so that they never disagree.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+from uuid import UUID
+
+from service.ids import Kind, public_id
+
+#: How long the presigned URL in a document opens the image, seconds. A fresh one is always at
+#: `urls.self`, so a short life costs a caller one GET.
+IMAGE_URL_LIFETIME_SECONDS = 3600
+
+#: Callbacks stay thin: longer strings of the input are cut in them, characters.
+MAX_CALLBACK_INPUT_CHARS = 2000
+
+PRIORITIES = {"low": 0, "normal": 1, "high": 2}
+_PRIORITY_NAMES = {number: name for name, number in PRIORITIES.items()}
+
+Document = dict[str, Any]
+Presign = Callable[[str, str, int], str]
+
+
+class ImageRow(Protocol):
+    """The columns of an image that documents show."""
+
+    id: UUID
+    job_id: UUID
+    created_at: datetime
+    bucket: str
+    key: str
+    content_type: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    seed: Decimal | None
+    model: str
+    prompt: str
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Renders rows; knows where we are reached and how an image's URL is presigned."""
+
+    base_url: str
+    #: (bucket, key, lifetime in seconds) → URL that opens the object without a key.
+    presign: Presign
+
+    def job(self, row: Any, images: Sequence[ImageRow] = ()) -> Document:  # noqa: ANN401 - a Row
+        """Return a job as every answer and callback shows it."""
+        job_id = public_id(Kind.JOB, row.id)
+        page = f"{self.base_url}/v1/jobs/{job_id}"
+        return {
+            "id": job_id,
+            "object": "job",
+            "status": row.status.value,
+            "model": row.model,
+            "input": row.input,
+            "metadata": row.metadata,
+            "priority": _PRIORITY_NAMES[row.priority],
+            "batch_id": None,
+            "retry_of": None,
+            "created_at": when(row.created_at),
+            "start_at": when(row.start_at),
+            "expires_at": when(row.expires_at),
+            "submitted_at": when(row.submitted_at),
+            "generated_at": when(row.generated_at),
+            "completed_at": when(row.completed_at),
+            "upstream": {
+                "provider": row.provider,
+                "task_id": row.task_id,
+                "attempts": row.attempt_count,
+            },
+            "cost": {
+                "estimated": credits_text(row.cost_estimated),
+                "actual": credits_text(row.cost_actual),
+                "maybe_charged": row.maybe_charged,
+            },
+            "images": [self._job_image(image) for image in images],
+            "error": None
+            if row.error_code is None
+            else {
+                "code": row.error_code.value,
+                "message": row.error_message,
+                "upstream_status": row.error_upstream_status,
+            },
+            "callback": None
+            if row.callback_url is None
+            else {
+                "url": row.callback_url,
+                "events": row.callback_events,
+                "status": getattr(row, "callback_status", None),
+            },
+            "urls": {
+                "self": page,
+                "events": f"{page}/events",
+                "cancel": f"{page}/cancel",
+                "web": f"{self.base_url}/jobs/{job_id}",
+            },
+        }
+
+    def image(self, row: ImageRow) -> Document:
+        """Return an image as `/v1/images` shows it."""
+        image_id = public_id(Kind.IMAGE, row.id)
+        place = f"{self.base_url}/v1/images/{image_id}"
+        return {
+            "object": "image",
+            "job_id": public_id(Kind.JOB, row.job_id),
+            "created_at": when(row.created_at),
+            "model": row.model,
+            "prompt": row.prompt,
+            **self._job_image(row),
+            "urls": {
+                "self": place,
+                "content": f"{place}/content",
+                "thumbnail": f"{place}/thumbnail",
+                "web": f"{self.base_url}/images/{image_id}",
+            },
+        }
+
+    def callback(self, row: Any, images: Sequence[ImageRow], event: str, seq: int) -> str:  # noqa: ANN401
+        """Return the exact text of a callback's body, under 20 KB."""
+        job = self.job(row, images)
+        job["input"] = {name: _thin(value) for name, value in job["input"].items()}
+        return json.dumps(
+            {
+                "type": event,
+                "timestamp": when(datetime.now(UTC)),
+                "sequence": seq,
+                "data": job,
+            },
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+
+    def _job_image(self, row: ImageRow) -> Document:
+        expires_at = datetime.now(UTC) + timedelta(seconds=IMAGE_URL_LIFETIME_SECONDS)
+        return {
+            "id": public_id(Kind.IMAGE, row.id),
+            "content_type": row.content_type,
+            "width": row.width,
+            "height": row.height,
+            "bytes": row.bytes,
+            "sha256": row.sha256,
+            "bucket": row.bucket,
+            "key": row.key,
+            "seed": None if row.seed is None else int(row.seed),
+            "url": self.presign(row.bucket, row.key, IMAGE_URL_LIFETIME_SECONDS),
+            "url_expires_at": when(expires_at),
+        }
+
+
+def event(row: Any) -> Document:  # noqa: ANN401 - a Row
+    """Return a line of a job's timeline."""
+    return {
+        "seq": row.seq,
+        "type": row.type,
+        "at": when(row.at),
+        "message": row.message,
+        "detail": row.detail,
+    }
+
+
+def when(moment: datetime | None) -> str | None:
+    """Return RFC 3339 in UTC with `Z` and milliseconds."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def credits_text(amount: Decimal | None) -> str | None:
+    """Return credits as a decimal string without trailing zeros: `4.5`, `3`."""
+    return None if amount is None else f"{amount.normalize():f}"
+
+
+def _thin(value: object) -> object:
+    if isinstance(value, str) and len(value) > MAX_CALLBACK_INPUT_CHARS:
+        return f"{value[:MAX_CALLBACK_INPUT_CHARS]}… ({len(value)} characters)"
+    return value

@@ -1,0 +1,217 @@
+"""Runs the processes of a Procfile and keeps them running."""
+
+import os
+import selectors
+import signal
+import sys
+import sysconfig
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from service.embedded.process import Process, StartFailed
+
+RELEASE = "release"
+
+_FIRST_DELAY_SECONDS = 0.5
+_MAX_DELAY_SECONDS = 10.0
+_SETTLED_AFTER_SECONDS = 30.0  # a process that lived this long starts again without delay history
+_STOP_SECONDS = 25.0  # the servers below need some of the promised 30 s
+_TICK_SECONDS = 0.1
+_COLOURS = (36, 33, 32, 35, 34, 31)  # ANSI foregrounds
+
+
+@dataclass
+class _Program:
+    name: str
+    command: str
+    process: Process | None = None
+    start_at: float = 0.0
+    started_at: float = 0.0
+    delay_seconds: float = _FIRST_DELAY_SECONDS
+    unfinished: bytes = b""  # line whose end has not come yet
+
+
+def read_procfile(path: Path) -> dict[str, str]:
+    """Return the commands of a Procfile by name.
+
+    Raises:
+        StartFailed: there is no such file, or a line is not `name: command`.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise StartFailed(f"no Procfile: {error}") from None
+    commands = {}
+    for line in filter(None, map(str.strip, lines)):
+        name, colon, command = line.partition(":")
+        if line.startswith("#"):
+            continue
+        if not (name.strip() and colon and command.strip()):
+            raise StartFailed(f"{path}: not `name: command`: {line}")
+        commands[name.strip()] = command.strip()
+    return commands
+
+
+class Supervisor:
+    """Starts each command through the shell, starts again what ends, forwards the output.
+
+    A command is one program with its arguments; `$NAME` is expanded by the shell and must be set.
+    Programs of the running interpreter's environment come first on the path. Use from the main
+    thread only, except `request_stop`.
+    """
+
+    def __init__(
+        self, commands: Mapping[str, str], environment: Mapping[str, str], cwd: Path
+    ) -> None:
+        path = environment.get("PATH", os.defpath)
+        self._environment = {
+            **environment,
+            "PATH": f"{sysconfig.get_path('scripts')}{os.pathsep}{path}",
+            "PYTHONUNBUFFERED": "1",
+        }
+        self._cwd = cwd
+        self._programs = [_Program(name, command) for name, command in commands.items()]
+        self._width = max(map(len, commands), default=0)
+        self._selector = selectors.DefaultSelector()
+        self._stop_requests = 0
+
+    def release(self) -> None:
+        """Run the command named `release`, if there is one, to its end.
+
+        Raises:
+            StartFailed: it failed.
+        """
+        for program in [each for each in self._programs if each.name == RELEASE]:
+            self._programs.remove(program)
+            process = self._start(program)
+            try:
+                while (code := process.exit_code()) is None:
+                    self._forward()
+            finally:
+                self._end(program, process)
+            if code != 0:
+                raise StartFailed(f"`{program.command}` ended with code {code}")
+
+    def run(self) -> None:
+        """Run the other commands until SIGINT, SIGTERM, SIGHUP or `request_stop`.
+
+        Then each gets SIGTERM (the leader alone: Celery's pool children would drop their task) and,
+        after 25 s or a second request, its whole group SIGKILL.
+        """
+        handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = [signal.signal(number, self._on_signal) for number in handled]
+        try:
+            while not self._stop_requests:
+                for program in self._programs:
+                    self._tend(program)
+                self._forward()
+        finally:
+            self._stop()
+            for number, handler in zip(handled, before, strict=True):
+                signal.signal(number, handler)
+
+    def request_stop(self) -> None:
+        """Make `run` return soon. May be called from any thread."""
+        self._stop_requests += 1
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a stop was requested."""
+        return self._stop_requests > 0
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self.request_stop()
+
+    def _start(self, program: _Program) -> Process:
+        process = Process(
+            program.name,
+            ["/bin/sh", "-uc", f"exec {program.command}"],
+            env=self._environment,
+            cwd=self._cwd,
+        )
+        program.process = process
+        program.started_at = time.monotonic()
+        os.set_blocking(self._pipe(process).fileno(), False)
+        self._selector.register(self._pipe(process), selectors.EVENT_READ, program)
+        return process
+
+    def _tend(self, program: _Program) -> None:
+        now = time.monotonic()
+        if program.process is None:
+            if now >= program.start_at:
+                self._start(program)
+        elif (code := program.process.exit_code()) is not None:
+            self._end(program, program.process)
+            if now - program.started_at >= _SETTLED_AFTER_SECONDS:
+                program.delay_seconds = _FIRST_DELAY_SECONDS
+            delay = program.delay_seconds
+            self._print(program, f"ended with code {code}, starts again in {delay:g} s")
+            program.start_at = now + delay
+            program.delay_seconds = min(2 * delay, _MAX_DELAY_SECONDS)
+
+    def _end(self, program: _Program, process: Process) -> None:
+        self._read(program, process)
+        if program.unfinished:
+            self._print(program, program.unfinished.decode(errors="replace"))
+            program.unfinished = b""
+        if self._pipe(process) in self._selector.get_map():
+            self._selector.unregister(self._pipe(process))
+        process.stop()  # ends its children too, which would hold its port
+        program.process = None
+
+    def _stop(self) -> None:
+        print("Stopping", flush=True)
+        running = [each for each in self._programs if each.process]
+        for program in running:
+            if program.process:
+                program.process.send(signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while running and time.monotonic() < deadline and self._stop_requests < 2:  # noqa: PLR2004 - a second request means now
+            self._forward()
+            running = [
+                each for each in running if each.process and each.process.exit_code() is None
+            ]
+        for program in self._programs:
+            if program.process:
+                self._end(program, program.process)
+        self._selector.close()
+
+    def _forward(self) -> None:
+        if not self._selector.get_map():
+            time.sleep(_TICK_SECONDS)
+        for key, _ in self._selector.select(_TICK_SECONDS):
+            program: _Program = key.data
+            if program.process:
+                self._read(program, program.process)
+
+    def _read(self, program: _Program, process: Process) -> None:
+        pipe = self._pipe(process)
+        while True:
+            try:
+                chunk = os.read(pipe.fileno(), 65_536)
+            except BlockingIOError:
+                return
+            if not chunk:
+                if pipe in self._selector.get_map():
+                    self._selector.unregister(pipe)
+                return
+            *lines, program.unfinished = (program.unfinished + chunk).split(b"\n")
+            for line in lines:
+                self._print(program, line.decode(errors="replace"))
+
+    def _print(self, program: _Program, line: str) -> None:
+        label = f"{program.name:<{self._width}} |"
+        if sys.stdout.isatty():
+            colour = _COLOURS[sum(program.name.encode()) % len(_COLOURS)]
+            label = f"\x1b[{colour}m{label}\x1b[0m"
+        print(f"{label} {line}", flush=True)
+
+    @staticmethod
+    def _pipe(process: Process) -> IO[bytes]:
+        if process.output is None:
+            raise TypeError(f"{process.name} was started without a pipe")
+        return process.output

@@ -1,0 +1,66 @@
+"""`darkroom up`: the whole service on a bare machine, from one command to a first image."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from service.embedded.process import StartFailed
+from service.embedded.stack import stack
+from service.embedded.supervisor import Supervisor, read_procfile
+from service.embedded.welcome import Welcome, addresses, set_aside
+
+_ROOT = Path(__file__).parents[2]
+_DEFAULT_HOME = ".darkroom"
+
+
+def up() -> int:
+    """Start what the environment lacks, migrate, run the Procfile, and serve until Ctrl-C.
+
+    Call it from the main thread. Returns the exit code.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # unwind as Ctrl-C does
+    try:
+        _serve(Path(os.environ.get("DARKROOM_HOME") or _DEFAULT_HOME))
+    except StartFailed as error:
+        print(f"darkroom: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped before it was ready.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _serve(home: Path) -> None:
+    commands = read_procfile(_ROOT / "Procfile")
+    began = time.monotonic()
+    print(f"Darkroom   {home.absolute()}", flush=True)
+    with stack(home) as environment:
+        set_aside(Path(environment["DARKROOM_HOME"]))
+        print("\n".join(addresses(environment)))
+        print(f"Servers    ready in {time.monotonic() - began:.1f} s\n", flush=True)
+        supervisor = Supervisor(commands, environment, _ROOT)
+        supervisor.release()
+        failures: list[StartFailed] = []
+        welcome = threading.Thread(
+            target=_welcome, args=(environment, supervisor, failures), name="welcome", daemon=True
+        )
+        welcome.start()
+        supervisor.run()
+    if failures:
+        raise failures[0]
+    print("Stopped", flush=True)
+
+
+def _welcome(
+    environment: dict[str, str], supervisor: Supervisor, failures: list[StartFailed]
+) -> None:
+    try:
+        Welcome(environment, is_stopping=lambda: supervisor.stopping).run()
+    except StartFailed as error:
+        if not supervisor.stopping:
+            failures.append(error)
+        supervisor.request_stop()

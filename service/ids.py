@@ -1,0 +1,43 @@
+"""Ids as the outside sees them: a prefix that says what it is, over a UUIDv7 in hex.
+
+UUIDv7 (RFC 9562) grows with time, so an id is also the order of creation and a keyset cursor.
+"""
+
+import re
+from enum import StrEnum
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+__all__ = ["Kind", "new_id", "public_id", "read_id"]
+
+
+class Kind(StrEnum):
+    """The prefix of an id."""
+
+    JOB = "job"
+    IMAGE = "img"
+    DELIVERY = "dlv"
+    KEY = "key"
+    BATCH = "bat"
+
+
+_HEX = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+def new_id() -> UUID:
+    """Return a fresh UUIDv7; ids are made by us before the transaction, never by the database."""
+    return uuid7()
+
+
+def public_id(kind: Kind, value: UUID) -> str:
+    """Return `job_0198…` for a job's UUID, and so on."""
+    return f"{kind.value}_{value.hex}"
+
+
+def read_id(kind: Kind, text: str) -> UUID | None:
+    """Return the UUID in a public id, or None when the text is no id of this kind."""
+    prefix, _, digits = text.partition("_")
+    if prefix != kind.value or not _HEX.fullmatch(digits):
+        return None
+    return UUID(hex=digits)

@@ -1,0 +1,177 @@
+"""A lane: the due rows of one step, and the thread that works them off.
+
+A step has three parts. *Claim* takes due rows in one short transaction. *Act* talks to the world
+with no transaction open, many at a time. *Record* writes what came of it in one transaction for all
+that have ended by then, so that one slow act never holds up the others.
+
+The thread looks when the lane is rung, when an act has ended, and every few seconds by itself: a
+worker whose broker is gone goes on at that pace.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from enum import Enum, auto
+from typing import Generic, Protocol, TypeVar
+
+from service.errors import DatabaseUnavailable
+from service.logs import get_log
+from service.messages import Message
+
+Claim = TypeVar("Claim")
+Outcome = TypeVar("Outcome")
+
+#: How long the outcomes of acts are held in memory while the database is away (F18), seconds.
+RECORD_PATIENCE_SECONDS = 60.0
+RECORD_RETRY_SECONDS = 0.5
+
+log = get_log(__name__)
+
+
+class _Signal(Enum):
+    RUNG = auto()
+    #: An act ended in an exception of ours; its row waits for the end of its lease.
+    LOST = auto()
+
+
+class Step(Protocol[Claim, Outcome]):
+    """What a lane works off; each in its own module under steps/."""
+
+    def claim(self, limit: int) -> list[Claim]:
+        """Take at most `limit` due rows, the most urgent first."""
+        ...
+
+    def act(self, claim: Claim) -> Outcome:
+        """Do the work of one row; faults of the world are outcomes, not exceptions."""
+        ...
+
+    def record(self, ended: list[tuple[Claim, Outcome]]) -> None:
+        """Write down what came of it, in one transaction."""
+        ...
+
+
+class Lane(Generic[Claim, Outcome]):
+    """One step's thread and its pool of acts in this process."""
+
+    def __init__(
+        self,
+        message: Message,
+        step: Step[Claim, Outcome],
+        *,
+        capacity: int,
+        look_every_seconds: float,
+        ring_others: Callable[[Message], None],
+    ) -> None:
+        """Prepare a lane of at most `capacity` acts at a time; `start()` begins to work."""
+        self._message = message
+        self._step = step
+        self._capacity = capacity
+        self._look_every_seconds = look_every_seconds
+        self._ring_others = ring_others
+        self._ended: queue.SimpleQueue[tuple[Claim, Outcome] | _Signal] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._pool = ThreadPoolExecutor(capacity, thread_name_prefix=message.stage)
+        self._thread = threading.Thread(target=self._run, name=f"lane-{message.stage}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look for due rows."""
+        self._thread.start()
+
+    def ring(self) -> None:
+        """Have the lane look now; rings of a lane that is awake already are one."""
+        self._ended.put(_Signal.RUNG)
+
+    def close(self) -> None:
+        """Claim no more; the acts under way go on."""
+        self._stopping.set()
+        self.ring()
+
+    def join(self, timeout_seconds: float) -> bool:
+        """Wait until the acts under way have ended and are recorded; False if time ran out."""
+        self._thread.join(timeout_seconds)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        in_flight = 0
+        look = True
+        while in_flight or not self._stopping.is_set():
+            free = self._capacity - in_flight
+            if look and free and not self._stopping.is_set():
+                claims = self._claim(free)
+                in_flight += len(claims)
+                # a full batch means there may be more: look again when an act has ended, and let
+                # idle workers, here or on another host, join in
+                look = len(claims) == free
+                if look:
+                    self._ring_others(self._message)
+                for claim in claims:
+                    self._pool.submit(self._act, claim)
+            ended, rung, lost = self._gather()
+            look = look or rung
+            if ended:
+                self._record(ended)
+            in_flight -= len(ended) + lost
+
+    def _claim(self, limit: int) -> list[Claim]:
+        try:
+            return self._step.claim(limit)
+        except DatabaseUnavailable as error:
+            log.warning("lane_waits_for_database", lane=self._message.stage, reason=str(error))
+        except Exception:
+            log.exception("lane_claim_crashed", lane=self._message.stage)
+        return []
+
+    def _act(self, claim: Claim) -> None:
+        try:
+            outcome = self._step.act(claim)
+        except Exception:
+            # a bug of ours: the row's lease runs out and the sweep finds it
+            log.exception("lane_act_crashed", lane=self._message.stage)
+            self._ended.put(_Signal.LOST)
+        else:
+            self._ended.put((claim, outcome))
+
+    def _gather(self) -> tuple[list[tuple[Claim, Outcome]], bool, int]:
+        """Wait for something to happen; return all acts that ended by then, and whether to look."""
+        ended: list[tuple[Claim, Outcome]] = []
+        lost = 0
+        rung = False
+        try:
+            item = self._ended.get(timeout=self._look_every_seconds)
+            while True:
+                if item is _Signal.RUNG:
+                    rung = True
+                elif item is _Signal.LOST:
+                    lost += 1
+                else:
+                    ended.append(item)
+                item = self._ended.get_nowait()
+        except queue.Empty:
+            rung = rung or not (ended or lost)
+        return ended, rung, lost
+
+    def _record(self, ended: list[tuple[Claim, Outcome]]) -> None:
+        give_up_at = time.monotonic() + RECORD_PATIENCE_SECONDS
+        while True:
+            try:
+                self._step.record(ended)
+            except DatabaseUnavailable as error:
+                if time.monotonic() >= give_up_at:
+                    log.exception(
+                        "lane_outcomes_dropped", lane=self._message.stage, rows=len(ended)
+                    )
+                    return
+                log.warning("lane_record_waits", lane=self._message.stage, reason=str(error))
+                time.sleep(RECORD_RETRY_SECONDS)
+            except Exception:
+                log.exception("lane_record_crashed", lane=self._message.stage, rows=len(ended))
+                if len(ended) > 1:
+                    # one row must not spoil the others
+                    for one in ended:
+                        self._record([one])
+                return
+            else:
+                return

@@ -1,0 +1,22 @@
+"""The names that go over the broker: one doorbell per lane, and the clock's sweep.
+
+A message carries nothing. It says "this lane has work"; which work, PostgreSQL knows.
+"""
+
+from enum import StrEnum
+
+
+class Message(StrEnum):
+    """A Celery task name; sender and worker share nothing but this string."""
+
+    SUBMIT = "darkroom.submit"
+    POLL = "darkroom.poll"
+    STORE = "darkroom.store"
+    DELIVER = "darkroom.deliver"
+    DERIVE = "darkroom.derive"
+    SWEEP = "darkroom.sweep"
+
+    @property
+    def stage(self) -> str:
+        """Return the word this stage is known by in logs, metrics and tests."""
+        return self.value.removeprefix("darkroom.")

@@ -1,0 +1,36 @@
+"""The tables. Rows that need something have a `due_at`; a lane is a partial index over it.
+
+Times are timestamptz of the database's clock, so that leases and schedules of all hosts agree. Ids
+are UUIDv7 made by us. Statements elsewhere are SQLAlchemy Core over these tables.
+"""
+
+from typing import cast
+
+from sqlalchemy import Table
+
+from service.models.jobs import Attempt, FluxWebhook, Gate, Job, JobEvent
+from service.models.results import Delivery, DeliveryAttempt, DeliveryStatus, Image, Pulse
+from service.models.schema import Base
+from service.models.tenants import ApiKey, Project
+
+__all__ = [
+    "ApiKey",
+    "Attempt",
+    "Base",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryStatus",
+    "FluxWebhook",
+    "Gate",
+    "Image",
+    "Job",
+    "JobEvent",
+    "Project",
+    "Pulse",
+    "images",
+    "jobs",
+]
+
+#: The tables that statements name most.
+jobs = cast("Table", Job.__table__)
+images = cast("Table", Image.__table__)

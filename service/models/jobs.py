@@ -1,0 +1,165 @@
+"""Jobs: the paid request, its attempts, its timeline, and what Flux told us."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.models.schema import Base, words
+from service.states import AttemptOutcome, ErrorCode, Status
+
+
+class Gate(Base):
+    """What stands in front of the paid call, per provider; its row lock orders the claims."""
+
+    __tablename__ = "gates"
+
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    #: Tasks we allow ourselves upstream; shrinks on 429, recovers with each acceptance.
+    slots: Mapped[int]
+    #: Submissions in a row with an unknown outcome.
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    #: Why no job is submitted; null when open.
+    closed_reason: Mapped[str | None]
+    #: When one job may probe a closed gate.
+    probe_at: Mapped[datetime | None]
+
+
+class Job(Base):
+    """One paid generation request and all that becomes of it."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
+    status: Mapped[Status] = mapped_column(words(Status, "status"))
+    #: When the row needs somebody next; pushed forward as the lease of who claimed it.
+    due_at: Mapped[datetime | None]
+    #: Tries of the present state's step; back to 0 with each move.
+    tries: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    #: Number of the last event; events are numbered per job.
+    event_seq: Mapped[int] = mapped_column(server_default=text("1"))
+
+    model: Mapped[str]
+    input: Mapped[dict[str, Any]]
+    metadata_: Mapped[dict[str, Any]] = mapped_column("metadata")
+    #: 0 low, 1 normal, 2 high.
+    priority: Mapped[int] = mapped_column(SmallInteger)
+    idempotency_key: Mapped[str | None]
+    #: Of the request body, to tell a repeat from another request with the same key.
+    request_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    callback_url: Mapped[str | None]
+    callback_events: Mapped[list[str]]
+
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    start_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    #: Upstream's acceptance.
+    submitted_at: Mapped[datetime | None]
+    #: When we learned that the result is ready.
+    generated_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+
+    provider: Mapped[str]
+    #: Number of the current attempt; part of every WHERE that speaks for one.
+    attempt_count: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    task_id: Mapped[str | None]
+    polling_url: Mapped[str | None]
+    cost_estimated: Mapped[Decimal | None]
+    cost_actual: Mapped[Decimal | None]
+    maybe_charged: Mapped[bool] = mapped_column(server_default=text("false"))
+
+    result_url: Mapped[str | None]
+    result_expires_at: Mapped[datetime | None]
+    #: What upstream says of the result besides the URL: seed, prompt, times.
+    result: Mapped[dict[str, Any] | None]
+
+    error_code: Mapped[ErrorCode | None] = mapped_column(words(ErrorCode, "error_code"))
+    error_message: Mapped[str | None]
+    error_upstream_status: Mapped[int | None]
+
+    __table_args__ = (
+        UniqueConstraint("project_id", "idempotency_key"),
+        Index(
+            "ix_jobs_submit",
+            text("priority DESC"),
+            "due_at",
+            postgresql_where=text("status = 'queued'"),
+        ),
+        Index("ix_jobs_expires", "expires_at", postgresql_where=text("status = 'queued'")),
+        Index(
+            "ix_jobs_active",
+            "provider",
+            "status",
+            "due_at",
+            postgresql_where=text("status IN ('submitting', 'unconfirmed', 'generating')"),
+        ),
+        Index(
+            "ix_jobs_store",
+            "result_expires_at",
+            "due_at",
+            postgresql_where=text("status = 'storing'"),
+        ),
+        Index("ix_jobs_listing", "project_id", text("id DESC")),
+        Index("ix_jobs_listing_status", "project_id", "status", text("id DESC")),
+    )
+
+
+class Attempt(Base):
+    """One paid POST. The partial unique index lets the database itself forbid a second live one."""
+
+    __tablename__ = "attempts"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
+    number: Mapped[int] = mapped_column(SmallInteger)
+    provider: Mapped[str]
+    intent_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[AttemptOutcome | None] = mapped_column(words(AttemptOutcome, "outcome"))
+    task_id: Mapped[str | None]
+    http_status: Mapped[int | None]
+    error: Mapped[str | None]
+    cost: Mapped[Decimal | None]
+
+    __table_args__ = (
+        UniqueConstraint("job_id", "number"),
+        Index(
+            "uq_attempts_one_live",
+            "job_id",
+            unique=True,
+            postgresql_where=text("outcome IS NULL OR outcome IN ('accepted', 'unknown')"),
+        ),
+    )
+
+
+class JobEvent(Base):
+    """A line of a job's timeline: append-only, written in the transaction of the move it tells."""
+
+    __tablename__ = "job_events"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    type: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    #: One sentence for people.
+    message: Mapped[str]
+    detail: Mapped[dict[str, Any]]
+
+
+class FluxWebhook(Base):
+    """The inbox: what Flux told us, as it came; a repeat of the same bytes is one row."""
+
+    __tablename__ = "flux_webhooks"
+
+    attempt_id: Mapped[UUID] = mapped_column(primary_key=True)
+    body_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    #: No foreign key: after a restore a webhook may name an attempt that we no longer have.
+    job_id: Mapped[UUID | None]
+    received_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    #: What came of it: moved, unchanged, progress, unmatched, unreadable.
+    effect: Mapped[str]

@@ -1,0 +1,115 @@
+"""What a job leaves behind: images, callbacks, and the pulse of the clock."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    Numeric,
+    SmallInteger,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.models.schema import Base, words
+
+
+class DeliveryStatus(StrEnum):
+    """Where a callback is."""
+
+    #: Owed: not tried yet, or tried and due again.
+    PENDING = "pending"
+    #: The caller answered 2xx.
+    DELIVERED = "delivered"
+    #: The schedule is used up, or the caller answered 410.
+    EXHAUSTED = "exhausted"
+
+
+class Image(Base):
+    """Bytes kept in S3, and what is worth knowing without fetching them."""
+
+    __tablename__ = "images"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"), unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    bucket: Mapped[str]
+    key: Mapped[str]
+    content_type: Mapped[str]
+    width: Mapped[int]
+    height: Mapped[int]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str]
+    #: As upstream gave it; an integer of any size.
+    seed: Mapped[Decimal | None] = mapped_column(Numeric(40, 0))
+    model: Mapped[str]
+    #: The caller's own prompt.
+    prompt: Mapped[str]
+    thumbnail_key: Mapped[str | None]
+    sidecar_key: Mapped[str | None]
+    #: When derive should look at it; null once it has.
+    due_at: Mapped[datetime | None] = mapped_column(server_default=func.now())
+    tries: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+
+    __table_args__ = (
+        Index("ix_images_listing", "project_id", text("id DESC")),
+        Index("ix_images_derive", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    )
+
+
+class Delivery(Base):
+    """One callback owed to a caller: the exact bytes, and where it stands."""
+
+    __tablename__ = "deliveries"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
+    #: The job's event it tells of.
+    seq: Mapped[int]
+    type: Mapped[str]
+    url: Mapped[str]
+    #: Signed, sent and kept byte for byte.
+    body: Mapped[str]
+    status: Mapped[DeliveryStatus] = mapped_column(words(DeliveryStatus, "status"))
+    due_at: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    completed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("job_id", "seq"),
+        Index("ix_deliveries_deliver", "due_at", postgresql_where=text("status = 'pending'")),
+    )
+
+
+class DeliveryAttempt(Base):
+    """One try of a delivery."""
+
+    __tablename__ = "delivery_attempts"
+
+    delivery_id: Mapped[UUID] = mapped_column(ForeignKey("deliveries.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    duration_ms: Mapped[int]
+    http_status: Mapped[int | None]
+    error: Mapped[str | None]
+    #: The first 2 KiB of the caller's answer.
+    answer: Mapped[str | None]
+
+
+class Pulse(Base):
+    """When something that must go on happening last happened; the sweep's is watched by /readyz."""
+
+    __tablename__ = "pulses"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]

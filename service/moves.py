@@ -1,0 +1,243 @@
+"""The one place that changes a job's status.
+
+A move is a compare-and-set: it happens from the states that `states.ENTERED_FROM` allows and, where
+one speaks for an attempt, for that attempt only. No row back means that somebody was faster, and
+that is no error. With the move, in the same statement or transaction: the line of the timeline, and
+the callback owed to whoever asked for this event.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, and_, func, insert, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from service.clock import seconds
+from service.database import Transaction
+from service.documents import Document, Documents, ImageRow
+from service.ids import new_id
+from service.messages import Message
+from service.models import Attempt, Delivery, DeliveryStatus, JobEvent, jobs
+from service.states import (
+    ENTERED_FROM,
+    MAYBE_CHARGED,
+    PROMOTABLE,
+    TERMINAL,
+    AttemptOutcome,
+    ErrorCode,
+    Status,
+)
+from service.upstream import Ended, InProgress, Ready
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Moves jobs; needs to know how a callback reads."""
+
+    documents: Documents
+    #: How long a result URL lives when it does not say so itself.
+    result_lifetime_seconds: float
+
+    def move(
+        self,
+        tx: Transaction,
+        job_id: UUID,
+        to: Status,
+        message: str,
+        *,
+        attempt_number: int | None = None,
+        detail: Document | None = None,
+        images: Sequence[ImageRow] = (),
+        **columns: Any,  # noqa: ANN401 - the columns' own types
+    ) -> Row[Any] | None:
+        """Move a job, note it in the timeline, owe the callback; None if the job was elsewhere."""
+        conditions = [jobs.c.id == job_id, _enterable(to)]
+        if attempt_number is not None:
+            conditions.append(jobs.c.attempt_count == attempt_number)
+        values: dict[str, Any] = {
+            "status": to,
+            "tries": 0,
+            "due_at": None,
+            "event_seq": jobs.c.event_seq + 1,
+            **columns,
+        }
+        if to in TERMINAL:
+            values["completed_at"] = func.now()
+        moved = update(jobs).where(*conditions).values(values).returning(*jobs.c).cte("moved")
+        row: Row[Any] | None = tx.first(
+            select(moved).add_cte(_noted(moved, to, message, detail or {}))
+        )
+        if row is not None:
+            self._owe(tx, row, images)
+        return row
+
+    def fail(
+        self,
+        tx: Transaction,
+        job_id: UUID,
+        code: ErrorCode,
+        message: str,
+        *,
+        attempt_number: int | None = None,
+        upstream_status: int | None = None,
+        detail: Document | None = None,
+    ) -> Row[Any] | None:
+        """End a job without an image."""
+        return self.move(
+            tx,
+            job_id,
+            Status.FAILED,
+            message,
+            attempt_number=attempt_number,
+            detail={"code": code.value, **(detail or {})},
+            error_code=code,
+            error_message=message,
+            error_upstream_status=upstream_status,
+            maybe_charged=code in MAYBE_CHARGED,
+        )
+
+    def take_result(
+        self,
+        tx: Transaction,
+        job_id: UUID,
+        attempt_number: int,
+        result: Ready | Ended | InProgress,
+        heard_by: str,
+    ) -> bool:
+        """Act on what upstream said of a job, by webhook or poll; True if the job moved."""
+        if isinstance(result, InProgress):
+            return False
+        if isinstance(result, Ended):
+            row = self.fail(
+                tx,
+                job_id,
+                result.code,
+                result.message,
+                attempt_number=attempt_number,
+                detail={"heard_by": heard_by, **result.details},
+            )
+        else:
+            row = self._store(tx, job_id, attempt_number, result, heard_by)
+        if row is None:
+            return False
+        accept = update(Attempt).where(Attempt.job_id == job_id, Attempt.number == attempt_number)
+        tx.execute(
+            accept.values(
+                outcome=AttemptOutcome.ACCEPTED,
+                task_id=func.coalesce(Attempt.task_id, result.task_id),
+                ended_at=func.coalesce(Attempt.ended_at, func.now()),
+            )
+        )
+        # a slot is free again
+        tx.ring_after_commit(Message.SUBMIT)
+        return True
+
+    def _store(
+        self, tx: Transaction, job_id: UUID, attempt_number: int, result: Ready, heard_by: str
+    ) -> Row[Any] | None:
+        row = self.move(
+            tx,
+            job_id,
+            Status.STORING,
+            f"Flux has the image ready, heard by {heard_by}",
+            attempt_number=attempt_number,
+            detail={"heard_by": heard_by},
+            due_at=func.now(),
+            generated_at=func.now(),
+            completed_at=None,
+            error_code=None,
+            error_message=None,
+            error_upstream_status=None,
+            maybe_charged=False,
+            task_id=func.coalesce(jobs.c.task_id, result.task_id),
+            cost_actual=func.coalesce(jobs.c.cost_actual, result.cost),
+            result_url=result.url,
+            result_expires_at=result.expires_at
+            or func.now() + seconds(self.result_lifetime_seconds),
+            result=result.facts,
+        )
+        if row is not None:
+            tx.ring_after_commit(Message.STORE)
+        return row
+
+    def _owe(self, tx: Transaction, row: Row[Any], images: Sequence[ImageRow]) -> None:
+        event = event_type(row.status)
+        if row.callback_url is None or event not in row.callback_events:
+            return
+        tx.execute(
+            insert(Delivery).values(
+                id=new_id(),
+                project_id=row.project_id,
+                job_id=row.id,
+                seq=row.event_seq,
+                type=event,
+                url=row.callback_url,
+                body=self.documents.callback(row, images, event, row.event_seq),
+                status=DeliveryStatus.PENDING,
+                due_at=func.now(),
+            )
+        )
+        tx.ring_after_commit(Message.DELIVER)
+
+
+def add_job(tx: Transaction, message: str, columns: Document) -> Row[Any] | None:
+    """Insert a queued job with its first event; None if its idempotency key is taken."""
+    added = (
+        upsert(jobs)
+        .values(status=Status.QUEUED, event_seq=1, **columns)
+        .on_conflict_do_nothing(index_elements=["project_id", "idempotency_key"])
+        .returning(*jobs.c)
+        .cte("added")
+    )
+    row: Row[Any] | None = tx.first(
+        select(added).add_cte(_noted(added, Status.QUEUED, message, {}))
+    )
+    return row
+
+
+def note(tx: Transaction, rows: Sequence[Row[Any]], to: Status, message: str) -> None:
+    """Write the timeline's lines of rows that a lane's claim has moved, all at once."""
+    tx.execute(
+        insert(JobEvent).values(
+            [
+                {
+                    "job_id": row.id,
+                    "seq": row.event_seq,
+                    "type": event_type(to),
+                    "message": message,
+                    "detail": {"attempt": row.attempt_count},
+                }
+                for row in rows
+            ]
+        )
+    )
+
+
+def event_type(status: Status) -> str:
+    """Return the event that tells of a state: `job.succeeded`."""
+    return f"job.{status.value}"
+
+
+def _noted(source: Any, to: Status, message: str, detail: Document) -> Any:  # noqa: ANN401 - a CTE
+    """Return the timeline's insert, fed by the rows that the change returned."""
+    line = select(
+        source.c.id,
+        source.c.event_seq,
+        literal(event_type(to)),
+        literal(message),
+        literal(detail, JSONB),
+    )
+    columns = ["job_id", "seq", "type", "message", "detail"]
+    return insert(JobEvent).from_select(columns, line).returning(JobEvent.seq).cte("noted")
+
+
+def _enterable(to: Status) -> ColumnElement[bool]:
+    sources = ENTERED_FROM[to]
+    plain = jobs.c.status.in_(sorted(sources - {Status.FAILED}))
+    if Status.FAILED not in sources:
+        return plain
+    promotable = and_(jobs.c.status == Status.FAILED, jobs.c.error_code.in_(sorted(PROMOTABLE)))
+    return or_(plain, promotable)

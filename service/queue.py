@@ -1,0 +1,85 @@
+"""The broker: doorbells only. Losing every one of them costs a sweep interval.
+
+`make_celery` knows queues and routes but no tasks; senders send by name. The settings are those
+with which every worker came back after a broker restart: early acks, no results, no ETA, short
+timeouts when publishing. What a worker hears of it decides nothing, PostgreSQL does.
+"""
+
+import time
+
+from celery import Celery
+from kombu.exceptions import KombuError
+
+from service.logs import get_log
+from service.messages import Message
+
+#: Queue of the lanes that wait for the world, and queue of those that compute.
+IO_QUEUE = "io"
+IMAGES_QUEUE = "images"
+
+#: A consumer waits for the next message on its socket; a publisher must never make anybody wait.
+CONSUMER_TIMEOUT_SECONDS = 30.0
+PUBLISHER_TIMEOUT_SECONDS = 0.5
+#: A doorbell that nobody heard is worth nothing a little later: the sweep rings again.
+MESSAGE_LIFETIME_SECONDS = 30
+#: After a failed publish nobody tries again for so long, so that no request waits for the broker.
+PAUSE_SECONDS = 1.0
+
+log = get_log(__name__)
+
+
+def make_celery(broker_url: str, *, socket_timeout_seconds: float) -> Celery:
+    """Return a Celery app without tasks."""
+    app = Celery("darkroom", broker=broker_url, set_as_current=False)
+    app.conf.update(
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        task_acks_late=False,
+        task_default_queue=IO_QUEUE,
+        task_routes={Message.DERIVE.value: {"queue": IMAGES_QUEUE}},
+        task_create_missing_queues=True,
+        task_publish_retry=False,
+        task_serializer="json",
+        accept_content=["json"],
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_soft_shutdown_timeout=25,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_connection_timeout=1.0,
+        broker_heartbeat=10,
+        broker_transport_options={
+            "socket_connect_timeout": min(1.0, socket_timeout_seconds),
+            "socket_timeout": socket_timeout_seconds,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+            "retry_on_timeout": False,
+        },
+        enable_utc=True,
+        timezone="UTC",
+    )
+    return app
+
+
+class CelerySender:
+    """Rings lanes over the broker; a ring that cannot be sent is logged and forgotten."""
+
+    def __init__(self, broker_url: str) -> None:
+        """Ring over this broker; it connects on the first ring."""
+        self._app = make_celery(broker_url, socket_timeout_seconds=PUBLISHER_TIMEOUT_SECONDS)
+        self._silent_until = 0.0
+
+    def ring(self, message: Message) -> None:
+        """Ring once; never raises, never takes longer than a second and a half."""
+        if time.monotonic() < self._silent_until:
+            return
+        try:
+            self._app.send_task(
+                message.value, ignore_result=True, expires=MESSAGE_LIFETIME_SECONDS, retry=False
+            )
+        except (KombuError, OSError) as error:
+            self._silent_until = time.monotonic() + PAUSE_SECONDS
+            log.warning("ring_failed", lane=message.stage, reason=type(error).__name__)

@@ -1,0 +1,192 @@
+"""Every setting: one environment variable each, with its unit, default and check.
+
+`load_settings()` reads the environment once, at start; an error names the variable and what it
+takes. README.md lists the same names; a test compares the two.
+"""
+
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+#: Sources of upstream's default addresses: the provider's own pages, seen 2026-11.
+DEFAULT_FLUX_URLS = {
+    "cometapi": "https://api.cometapi.com/flux/v1",
+    "bfl": "https://api.bfl.ai/v1",
+}
+
+MIN_SECRET_KEY_CHARS = 32
+
+
+class SettingsError(Exception):
+    """The environment does not configure a service that could run; the text names the variable."""
+
+
+class Provider(StrEnum):
+    """Who is paid for the images."""
+
+    COMETAPI = "cometapi"
+    BFL = "bfl"
+    SIMULATOR = "simulator"
+
+
+def _split(value: object) -> object:
+    return (
+        [part.strip() for part in value.split(",") if part.strip()]
+        if isinstance(value, str)
+        else value
+    )
+
+
+class DatabaseSettings(BaseSettings):
+    """What a migration needs."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
+
+    #: PostgreSQL 14 or newer, the primary; any `postgres…://` form.
+    database_url: SecretStr
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _psycopg(cls, value: SecretStr) -> SecretStr:
+        scheme, separator, rest = value.get_secret_value().partition("://")
+        if not separator or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
+            raise ValueError("must be a PostgreSQL address: postgresql://user:password@host/name")
+        return SecretStr(f"postgresql+psycopg://{rest}")
+
+
+class Settings(DatabaseSettings):
+    """The configuration; field `s3_bucket` is the variable `S3_BUCKET`, and so on."""
+
+    #: Redis, Valkey or RabbitMQ; carries doorbells only.
+    celery_broker_url: SecretStr
+    #: Bucket for images; boto3 reads its own AWS_… variables for endpoint, region and keys.
+    s3_bucket: str = "images"
+    #: Put before every object key, e.g. `prod/`.
+    s3_prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9!_.*'()-]+/)*$")] = ""
+    #: One or more, comma separated, newest first; at least 32 characters each.
+    secret_key: Annotated[list[SecretStr], NoDecode, Field(min_length=1)]
+    #: Where callers, browsers and Flux reach the web process.
+    public_url: str = ""
+    #: Address the web process binds to; 0.0.0.0 where a proxy on another host is in front.
+    host: str = "127.0.0.1"
+    #: TCP port of the web process on this host.
+    port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    #: Who is paid: cometapi, bfl, or the simulator.
+    flux_provider: Provider = Provider.SIMULATOR
+    #: Overrides the provider's base URL; needed for the simulator.
+    flux_api_url: str = ""
+    #: The key we pay with.
+    flux_api_key: SecretStr = SecretStr("")
+    #: Tasks upstream may hold of us at once.
+    flux_max_active: Annotated[int, Field(ge=1, le=1000)] = 24
+    #: CIDRs that the address guard lets pass although they are not public; empty in production.
+    egress_allowed_networks: Annotated[list[IPv4Network | IPv6Network], NoDecode] = []
+    #: Spool, embedded servers' data and dev.json.
+    darkroom_home: Path = Path(".darkroom")
+    #: debug, info, warning or error.
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+
+    #: How often beat has the sweep run, seconds.
+    sweep_interval_seconds: Annotated[float, Field(ge=0.1, le=60)] = 1.0
+    #: How long a claimed row belongs to its worker, seconds; longer than any act but the paid POST.
+    lease_seconds: Annotated[float, Field(ge=1, le=600)] = 45.0
+    #: Whole time of the paid POST, seconds.
+    flux_timeout_seconds: Annotated[float, Field(ge=1, le=120)] = 60.0
+    #: A worker that got no further than this after its intent does not send any more, seconds.
+    send_deadline_seconds: Annotated[float, Field(ge=0.5, le=60)] = 10.0
+    #: How long an unconfirmed submission may still be proved by a webhook, seconds.
+    unconfirmed_grace_seconds: Annotated[float, Field(ge=1, le=86_400)] = 600.0
+    #: First question about a job whose webhook is awaited, seconds after its submission.
+    poll_after_seconds: Annotated[float, Field(ge=0.1, le=600)] = 15.0
+    #: Further questions, seconds apart.
+    poll_interval_seconds: Annotated[float, Field(ge=0.1, le=600)] = 30.0
+    #: A job without a result after this long fails as upstream_timeout, seconds.
+    upstream_deadline_seconds: Annotated[float, Field(ge=1, le=86_400)] = 900.0
+    #: How long a result URL lives when it does not say so itself, seconds (BFL: ten minutes).
+    result_lifetime_seconds: Annotated[float, Field(ge=1, le=86_400)] = 600.0
+    #: Delays before each callback try after the one before, seconds, comma separated.
+    callback_schedule_seconds: Annotated[list[float], NoDecode, Field(min_length=1)] = [
+        0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400,
+    ]  # fmt: skip
+
+    _lists = field_validator(
+        "secret_key", "egress_allowed_networks", "callback_schedule_seconds", mode="before"
+    )(_split)
+
+    @field_validator("egress_allowed_networks", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        return [ip_network(str(part)) for part in value] if isinstance(value, list) else value
+
+    @field_validator("secret_key", mode="after")
+    @classmethod
+    def _long_enough(cls, value: list[SecretStr]) -> list[SecretStr]:
+        if any(len(key.get_secret_value()) < MIN_SECRET_KEY_CHARS for key in value):
+            raise ValueError(f"each key needs at least {MIN_SECRET_KEY_CHARS} characters")
+        return value
+
+    @field_validator("public_url", "flux_api_url", mode="after")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query):
+            raise ValueError("must be an http or https address without a query")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.flux_provider is Provider.SIMULATOR and not self.flux_api_url:
+            raise ValueError("FLUX_API_URL must be set for FLUX_PROVIDER=simulator")
+        if (
+            self.flux_provider is not Provider.SIMULATOR
+            and not self.flux_api_key.get_secret_value()
+        ):
+            raise ValueError(f"FLUX_API_KEY must be set for FLUX_PROVIDER={self.flux_provider}")
+        return self
+
+    @property
+    def flux_url(self) -> str:
+        """The base URL of the provider in use, without a trailing slash."""
+        return self.flux_api_url or DEFAULT_FLUX_URLS[self.flux_provider]
+
+    @property
+    def base_url(self) -> str:
+        """Where we are reached; the loopback address of this host unless PUBLIC_URL says more."""
+        return self.public_url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def webhooks_wanted(self) -> bool:
+        """Whether Flux can call us: it needs https, the simulator does not."""
+        return self.flux_provider is Provider.SIMULATOR or self.public_url.startswith("https://")
+
+    @property
+    def spool_dir(self) -> Path:
+        """Where bytes wait on disk."""
+        return self.darkroom_home.absolute() / "spool"
+
+    @property
+    def signing_keys(self) -> list[str]:
+        """SECRET_KEY, newest first, in clear; for the signing modules only."""
+        return [key.get_secret_value() for key in self.secret_key]
+
+
+def load_settings() -> Settings:
+    """Read and check the environment.
+
+    Raises:
+        SettingsError: a variable is missing or wrong; the text has a line for each and no values.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        lines = [
+            f"{str(problem['loc'][0]).upper() if problem['loc'] else 'settings'}: {problem['msg']}"
+            for problem in problems
+        ]
+        raise SettingsError("\n".join(lines)) from None

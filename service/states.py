@@ -1,0 +1,94 @@
+"""A job's states, the moves between them, and why a job can fail.
+
+This table alone knows which move is allowed; the README's table is tested against it.
+"""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where a job is. The text beside each says what it means, who moves it on, who rescues it."""
+
+    #: Accepted and committed; waits for its start time, an upstream slot or an open gate.
+    #: Moved on by submit; found by sweep.
+    QUEUED = "queued"
+    #: The intent to pay is committed; the POST may be on the wire.
+    #: Moved on by submit, or by a webhook that overtakes it; sweep parks it as unconfirmed.
+    SUBMITTING = "submitting"
+    #: The POST was sent and its outcome is not known; never sent again by itself.
+    #: Moved on by a webhook with our token or a late answer; sweep fails it when the grace is over.
+    UNCONFIRMED = "unconfirmed"
+    #: Upstream accepted; the task id is known.
+    #: Moved on by receive or poll; sweep has it polled.
+    GENERATING = "generating"
+    #: The result is ready; its bytes must be safe before the URL dies.
+    #: Moved on by store; found by sweep, earliest deadline first.
+    STORING = "storing"
+    #: The bytes are in S3, checked there, and the image row is committed.
+    SUCCEEDED = "succeeded"
+    #: error.code says why. A late webhook may still promote two of the codes, see PROMOTABLE.
+    FAILED = "failed"
+    #: The caller withdrew it while it was queued; later the money is spent.
+    CANCELED = "canceled"
+
+
+TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELED})
+
+#: Jobs that may hold a task upstream, hence a slot.
+HOLDS_SLOT = frozenset({Status.SUBMITTING, Status.UNCONFIRMED, Status.GENERATING})
+
+#: move: from which states each state may be entered.
+ENTERED_FROM: dict[Status, frozenset[Status]] = {
+    # back to queued only when it is proved that upstream did not take the job
+    Status.QUEUED: frozenset({Status.SUBMITTING}),
+    Status.SUBMITTING: frozenset({Status.QUEUED}),
+    Status.UNCONFIRMED: frozenset({Status.SUBMITTING}),
+    Status.GENERATING: frozenset({Status.SUBMITTING, Status.UNCONFIRMED}),
+    # from failed only with a code in PROMOTABLE
+    Status.STORING: frozenset(
+        {Status.SUBMITTING, Status.UNCONFIRMED, Status.GENERATING, Status.FAILED}
+    ),
+    Status.SUCCEEDED: frozenset({Status.STORING}),
+    Status.FAILED: frozenset(
+        {
+            Status.QUEUED,
+            Status.SUBMITTING,
+            Status.UNCONFIRMED,
+            Status.GENERATING,
+            Status.STORING,
+        }
+    ),
+    Status.CANCELED: frozenset({Status.QUEUED}),
+}
+
+
+class ErrorCode(StrEnum):
+    """Why a job failed, as the caller reads it in `error.code`."""
+
+    CONTENT_MODERATED = "content_moderated"
+    REQUEST_MODERATED = "request_moderated"
+    UPSTREAM_REJECTED = "upstream_rejected"
+    UPSTREAM_ERROR = "upstream_error"
+    UPSTREAM_TIMEOUT = "upstream_timeout"
+    SUBMISSION_UNCONFIRMED = "submission_unconfirmed"
+    RESULT_EXPIRED = "result_expired"
+    RESULT_INVALID = "result_invalid"
+    EXPIRED = "expired"
+    INTERNAL = "internal"
+
+
+#: A late webhook with a result turns these failures into a success, with a second event.
+PROMOTABLE = frozenset({ErrorCode.SUBMISSION_UNCONFIRMED, ErrorCode.UPSTREAM_TIMEOUT})
+
+#: Failures after which upstream may still have charged us.
+MAYBE_CHARGED = frozenset({ErrorCode.SUBMISSION_UNCONFIRMED, ErrorCode.UPSTREAM_TIMEOUT})
+
+
+class AttemptOutcome(StrEnum):
+    """What became of one paid POST. Open (no outcome), accepted and unknown are live."""
+
+    NOT_SENT = "not_sent"
+    REFUSED = "refused"
+    ACCEPTED = "accepted"
+    UNKNOWN = "unknown"
+    WRITTEN_OFF = "written_off"

@@ -1,0 +1,173 @@
+"""Browse: what callers and people read. Nothing here changes a row.
+
+Lists are keyset pages over the id, newest first: a page costs the same wherever it begins.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, select
+
+from service.database import Database, Transaction
+from service.errors import NotFound
+from service.models import Delivery, DeliveryAttempt, JobEvent, images, jobs
+from service.states import Status
+
+Rows = Sequence[Row[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs a list shows; None: all."""
+
+    status: Status | None = None
+    model: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows, and the id to go on from if there are more."""
+
+    rows: Rows
+    next_id: UUID | None
+
+
+@dataclass(frozen=True)
+class Browse:
+    """Reads one project's rows; another project's id is as unknown as a made-up one."""
+
+    database: Database
+
+    def job(self, project_id: UUID, job_id: UUID) -> tuple[Row[Any], Rows]:
+        """Return a job and its images.
+
+        Raises:
+            NotFound: no such job in this project.
+        """
+        with self.database.transaction() as tx:
+            row = tx.first(_jobs().where(jobs.c.id == job_id, jobs.c.project_id == project_id))
+            if row is None:
+                raise NotFound("There is no such job.")
+            return row, _images_of(tx, [job_id])
+
+    def jobs(
+        self, project_id: UUID, only: JobFilter, before_id: UUID | None, limit: int
+    ) -> tuple[Page, Rows]:
+        """Return a page of jobs, newest first, and their images."""
+        wanted = [jobs.c.project_id == project_id, *_conditions(only)]
+        if before_id is not None:
+            wanted.append(jobs.c.id < before_id)
+        with self.database.transaction() as tx:
+            rows = tx.rows(_jobs().where(*wanted).order_by(jobs.c.id.desc()).limit(limit + 1))
+            page = _page(rows, limit)
+            return page, _images_of(tx, [row.id for row in page.rows])
+
+    def events(self, project_id: UUID, job_id: UUID) -> Rows:
+        """Return a job's timeline from its beginning.
+
+        Raises:
+            NotFound: no such job in this project.
+        """
+        with self.database.transaction() as tx:
+            rows = tx.rows(
+                select(*JobEvent.__table__.c)
+                .join(jobs, jobs.c.id == JobEvent.job_id)
+                .where(JobEvent.job_id == job_id, jobs.c.project_id == project_id)
+                .order_by(JobEvent.seq)
+            )
+        if not rows:
+            raise NotFound("There is no such job.")
+        return rows
+
+    def deliveries(self, project_id: UUID, job_id: UUID) -> tuple[Rows, Rows]:
+        """Return a job's callbacks, and every try of them."""
+        with self.database.transaction() as tx:
+            owed = tx.rows(
+                select(*Delivery.__table__.c)
+                .where(Delivery.job_id == job_id, Delivery.project_id == project_id)
+                .order_by(Delivery.seq)
+            )
+            tries = tx.rows(
+                select(*DeliveryAttempt.__table__.c)
+                .where(DeliveryAttempt.delivery_id.in_([row.id for row in owed]))
+                .order_by(DeliveryAttempt.delivery_id, DeliveryAttempt.number)
+            )
+        return owed, tries
+
+    def statuses(self, job_ids: Sequence[UUID]) -> dict[UUID, Status]:
+        """Return where some jobs are, for those who wait for them."""
+        with self.database.transaction() as tx:
+            rows = tx.rows(select(jobs.c.id, jobs.c.status).where(jobs.c.id.in_(job_ids)))
+        return {row.id: row.status for row in rows}
+
+    def image(self, project_id: UUID, image_id: UUID) -> Row[Any]:
+        """Return an image.
+
+        Raises:
+            NotFound: no such image in this project.
+        """
+        wanted = select(*images.c).where(images.c.id == image_id, images.c.project_id == project_id)
+        with self.database.transaction() as tx:
+            row: Row[Any] | None = tx.first(wanted)
+        if row is None:
+            raise NotFound("There is no such image.")
+        return row
+
+    def images(
+        self,
+        project_id: UUID,
+        before_id: UUID | None,
+        limit: int,
+        *,
+        model: str | None = None,
+        prompt_contains: str | None = None,
+    ) -> Page:
+        """Return a page of images, newest first."""
+        wanted = select(*images.c).where(images.c.project_id == project_id)
+        if before_id is not None:
+            wanted = wanted.where(images.c.id < before_id)
+        if model is not None:
+            wanted = wanted.where(images.c.model == model)
+        if prompt_contains:
+            wanted = wanted.where(images.c.prompt.icontains(prompt_contains, autoescape=True))
+        with self.database.transaction() as tx:
+            rows = tx.rows(wanted.order_by(images.c.id.desc()).limit(limit + 1))
+        return _page(rows, limit)
+
+
+def _jobs() -> Any:  # noqa: ANN401 - a Select of many columns
+    callback_status = (
+        select(Delivery.status)
+        .where(Delivery.job_id == jobs.c.id)
+        .order_by(Delivery.seq.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return select(*jobs.c, callback_status.label("callback_status"))
+
+
+def _images_of(tx: Transaction, job_ids: Sequence[UUID]) -> Rows:
+    return tx.rows(select(*images.c).where(images.c.job_id.in_(job_ids))) if job_ids else []
+
+
+def _conditions(only: JobFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if only.status is not None:
+        found.append(jobs.c.status == only.status)
+    if only.model is not None:
+        found.append(jobs.c.model == only.model)
+    if only.created_after is not None:
+        found.append(jobs.c.created_at > only.created_after)
+    if only.created_before is not None:
+        found.append(jobs.c.created_at < only.created_before)
+    return found
+
+
+def _page(rows: Rows, limit: int) -> Page:
+    shown = rows[:limit]
+    return Page(shown, shown[-1].id if len(rows) > limit else None)

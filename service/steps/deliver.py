@@ -1,0 +1,208 @@
+"""Deliver: the caller hears of its job, signed, again and again until it answers 2xx.
+
+The delivery's id and bytes stay the same on every try, the timestamp and so the signature are fresh
+(Standard Webhooks 1.0). A redirect is a failure and never followed; 410 ends it.
+"""
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, update
+
+from service.clock import seconds
+from service.database import Database, Transaction
+from service.errors import AddressForbidden, TransientError
+from service.faults import fault_point
+from service.ids import Kind, public_id
+from service.logs import get_log
+from service.metrics import CALLBACK_TRIES
+from service.models import Delivery, DeliveryAttempt, DeliveryStatus, Project
+from service.signing.callback import callback_headers
+
+log = get_log(__name__)
+
+#: One try in all: name, connection, TLS, request and answer.
+TRY_TIMEOUT_SECONDS = 15.0
+#: How much of the caller's answer is read, and how much of that is kept, bytes.
+MAX_ANSWER_BYTES = 64 * 1024
+KEPT_ANSWER_BYTES = 2 * 1024
+MAX_RETRY_AFTER_SECONDS = 3600.0
+JITTER = 0.1
+
+GONE = 410
+THROTTLED = frozenset({429, 503})
+
+
+class Answer(Protocol):
+    """What a caller's address said."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """What was read of the body."""
+        ...
+
+    def retry_after_seconds(
+        self, *, base_seconds: float, cap_seconds: float, now: datetime
+    ) -> float:
+        """Return the delay that the caller's address asks for, within bounds."""
+        ...
+
+
+#: Posts (url, body, headers) within TRY_TIMEOUT_SECONDS through the address guard; raises
+#: AddressForbidden or a TransientError.
+Post = Callable[[str, bytes, Mapping[str, str]], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A callback that is due."""
+
+    id: UUID
+    job_id: UUID
+    url: str
+    body: str
+    tries: int
+    secrets: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """What came of one try; `error` is None when the caller's address answered at all."""
+
+    http_status: int | None
+    error: str | None
+    answer: str | None
+    duration_ms: int
+    retry_after_seconds: float = 0.0
+
+    @property
+    def succeeded(self) -> bool:
+        """2xx, and nothing else, is success."""
+        return self.http_status is not None and 200 <= self.http_status < 300  # noqa: PLR2004
+
+
+@dataclass(frozen=True)
+class Deliver:
+    """The step of the deliver lane."""
+
+    database: Database
+    post: Post
+    lease_seconds: float
+    #: Seconds before each try, after the one before.
+    schedule_seconds: Sequence[float]
+
+    def claim(self, limit: int) -> list[Owed]:
+        """Take the callbacks that have waited longest."""
+        due = (
+            select(Delivery.id)
+            .where(Delivery.status == DeliveryStatus.PENDING, Delivery.due_at <= func.now())
+            .order_by(Delivery.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        with self.database.transaction() as tx:
+            rows = tx.rows(
+                update(Delivery)
+                .where(Delivery.id.in_(due.scalar_subquery()), Delivery.project_id == Project.id)
+                .values(due_at=func.now() + seconds(self.lease_seconds))
+                .returning(
+                    Delivery.id,
+                    Delivery.job_id,
+                    Delivery.url,
+                    Delivery.body,
+                    Delivery.tries,
+                    Project.callback_secrets,
+                )
+            )
+        if rows:
+            fault_point("deliver.after_claim")
+        return [Owed(*row) for row in rows]
+
+    def act(self, claim: Owed) -> Try:
+        """Sign it for this moment and send it once."""
+        began = time.monotonic()
+        now = datetime.now(UTC)
+        delivery_id = public_id(Kind.DELIVERY, claim.id)
+        headers = {
+            "Content-Type": "application/json",
+            **callback_headers(delivery_id, claim.body, claim.secrets, now),
+        }
+        status, error, answer, wait = None, None, None, 0.0
+        try:
+            said = self.post(claim.url, claim.body.encode(), headers)
+        except (AddressForbidden, TransientError) as problem:
+            error = str(problem)
+        else:
+            status = said.status
+            answer = said.body[:KEPT_ANSWER_BYTES].decode("utf-8", "replace").replace("\x00", "")
+            if status in THROTTLED:
+                wait = said.retry_after_seconds(
+                    base_seconds=0.0, cap_seconds=MAX_RETRY_AFTER_SECONDS, now=now
+                )
+        fault_point("deliver.after_send")
+        ended = Try(status, error, answer, round((time.monotonic() - began) * 1000), wait)
+        log.info(
+            "deliver_attempt",
+            delivery_id=delivery_id,
+            job_id=str(claim.job_id),
+            number=claim.tries + 1,
+            http_status=status,
+            error=error,
+            duration_ms=ended.duration_ms,
+        )
+        return ended
+
+    def record(self, ended: list[tuple[Owed, Try]]) -> None:
+        """Note every try; end the delivery or plan the next."""
+        with self.database.transaction() as tx:
+            for owed, one in ended:
+                self._note(tx, owed, one)
+
+    def _note(self, tx: Transaction, owed: Owed, one: Try) -> None:
+        number = owed.tries + 1
+        outcome: dict[str, Any]
+        if one.succeeded:
+            outcome = {"status": DeliveryStatus.DELIVERED, "due_at": None}
+        elif one.http_status == GONE or number >= len(self.schedule_seconds):
+            outcome = {"status": DeliveryStatus.EXHAUSTED, "due_at": None}
+        else:
+            outcome = {"status": DeliveryStatus.PENDING, "due_at": self._next(number, one)}
+        if outcome["status"] is not DeliveryStatus.PENDING:
+            outcome["completed_at"] = func.now()
+        mine = tx.execute(
+            update(Delivery)
+            .where(
+                Delivery.id == owed.id,
+                Delivery.status == DeliveryStatus.PENDING,
+                Delivery.tries == owed.tries,
+            )
+            .values(tries=number, **outcome)
+        )
+        if not mine:
+            return
+        CALLBACK_TRIES.labels(outcome="delivered" if one.succeeded else "failed").inc()
+        tx.execute(
+            insert(DeliveryAttempt).values(
+                delivery_id=owed.id,
+                number=number,
+                duration_ms=one.duration_ms,
+                http_status=one.http_status,
+                error=one.error,
+                answer=one.answer,
+            )
+        )
+
+    def _next(self, number: int, one: Try) -> object:
+        planned = self.schedule_seconds[number]
+        jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load
+        return func.now() + seconds(max(planned * jitter, one.retry_after_seconds))

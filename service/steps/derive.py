@@ -1,0 +1,175 @@
+"""Derive: a thumbnail and a JSON sidecar beside each stored image, at low priority.
+
+The sidecar holds all that `darkroom reindex` needs to rebuild the image row from the bucket alone.
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+
+from service.clock import seconds
+from service.database import Database
+from service.documents import credits_text, when
+from service.errors import ResultInvalid, StorageUnavailable
+from service.faults import fault_point
+from service.ids import Kind, public_id
+from service.logs import get_log
+from service.models import Job, Project, images
+from service.pictures import THUMBNAIL_CONTENT_TYPE, thumbnail
+
+log = get_log(__name__)
+
+#: After so many tries an image stays without a thumbnail; the image itself is safe.
+MAX_TRIES = 5
+RETRY_SECONDS = 30.0
+THUMBNAIL_SUFFIX = ".thumb.webp"
+SIDECAR_SUFFIX = ".json"
+
+
+class Bucket(Protocol):
+    """Where images live."""
+
+    def get(self, bucket: str, key: str) -> bytes:
+        """Return an object, or raise FileNotFoundError or StorageUnavailable."""
+        ...
+
+    def put_bytes(self, key: str, body: bytes, content_type: str) -> None:
+        """Store a small object, or raise StorageUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """A stored image without thumbnail or sidecar, and the sidecar's content."""
+
+    id: UUID
+    bucket: str
+    key: str
+    tries: int
+    sidecar: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What was put beside the image; a None key could not be made."""
+
+    thumbnail_key: str | None
+    sidecar_key: str | None
+    again: bool
+
+
+@dataclass(frozen=True)
+class Derive:
+    """The step of the derive lane."""
+
+    database: Database
+    bucket: Bucket
+    lease_seconds: float
+
+    def claim(self, limit: int) -> list[Bare]:
+        """Take the newest images first: they are being looked at."""
+        due = (
+            select(images.c.id)
+            .where(images.c.due_at <= func.now())
+            .order_by(images.c.due_at.desc())
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        with self.database.transaction() as tx:
+            rows = tx.rows(
+                update(images)
+                .where(
+                    images.c.id.in_(due.scalar_subquery()),
+                    images.c.job_id == Job.id,
+                    images.c.project_id == Project.id,
+                )
+                .values(due_at=func.now() + seconds(self.lease_seconds), tries=images.c.tries + 1)
+                .returning(*images.c, Project.name.label("project"), *_job_columns())
+            )
+        return [Bare(row.id, row.bucket, row.key, row.tries, _sidecar(row)) for row in rows]
+
+    def act(self, claim: Bare) -> Derived:
+        """Draw the thumbnail, write the sidecar."""
+        began = time.monotonic()
+        stem = claim.key.rpartition(".")[0]
+        thumbnail_key: str | None = stem + THUMBNAIL_SUFFIX
+        sidecar_key: str | None = stem + SIDECAR_SUFFIX
+        reason, again = None, False
+        try:
+            body = json.dumps(claim.sidecar, ensure_ascii=False, indent=1).encode()
+            self.bucket.put_bytes(str(sidecar_key), body, "application/json")
+            small = thumbnail(self.bucket.get(claim.bucket, claim.key))
+            self.bucket.put_bytes(str(thumbnail_key), small, THUMBNAIL_CONTENT_TYPE)
+        except ResultInvalid as error:
+            thumbnail_key, reason = None, str(error)
+        except (StorageUnavailable, FileNotFoundError) as error:
+            thumbnail_key, sidecar_key, reason = None, None, type(error).__name__
+            again = claim.tries < MAX_TRIES
+        fault_point("derive.after_put")
+        log.info(
+            "derive_attempt",
+            image_id=public_id(Kind.IMAGE, claim.id),
+            outcome="derived" if reason is None else "failed",
+            reason=reason,
+            duration_ms=round((time.monotonic() - began) * 1000),
+        )
+        return Derived(thumbnail_key, sidecar_key, again)
+
+    def record(self, ended: list[tuple[Bare, Derived]]) -> None:
+        """Note the keys; an image that cannot be drawn keeps its sidecar alone."""
+        with self.database.transaction() as tx:
+            for bare, derived in ended:
+                tx.execute(
+                    update(images)
+                    .where(images.c.id == bare.id)
+                    .values(
+                        thumbnail_key=derived.thumbnail_key,
+                        sidecar_key=derived.sidecar_key,
+                        due_at=func.now() + seconds(RETRY_SECONDS) if derived.again else None,
+                    )
+                )
+
+
+def _job_columns() -> list[Any]:
+    return [
+        Job.input,
+        Job.metadata_.label("job_metadata"),
+        Job.provider,
+        Job.task_id,
+        Job.cost_actual,
+        Job.created_at.label("job_created_at"),
+        Job.submitted_at,
+        Job.generated_at,
+        Job.result,
+    ]
+
+
+def _sidecar(row: Any) -> dict[str, Any]:  # noqa: ANN401 - a Row
+    return {
+        "format": "darkroom.sidecar.v1",
+        "image_id": public_id(Kind.IMAGE, row.id),
+        "job_id": public_id(Kind.JOB, row.job_id),
+        "project": row.project,
+        "bucket": row.bucket,
+        "key": row.key,
+        "content_type": row.content_type,
+        "width": row.width,
+        "height": row.height,
+        "bytes": row.bytes,
+        "sha256": row.sha256,
+        "seed": None if row.seed is None else int(row.seed),
+        "model": row.model,
+        "input": row.input,
+        "metadata": row.job_metadata,
+        "provider": row.provider,
+        "task_id": row.task_id,
+        "cost": credits_text(row.cost_actual),
+        "flux": row.result,
+        "created_at": when(row.created_at),
+        "job_created_at": when(row.job_created_at),
+        "submitted_at": when(row.submitted_at),
+        "generated_at": when(row.generated_at),
+    }

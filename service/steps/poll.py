@@ -1,0 +1,130 @@
+"""Poll: ask Flux about a job whose webhook is late, lost or impossible.
+
+The first question comes when webhooks have usually arrived, further ones at an interval; a job that
+has no result at the deadline fails as `upstream_timeout`, and a late webhook may still promote it.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+
+from service.clock import seconds
+from service.database import Database, Transaction
+from service.errors import FluxUnavailable
+from service.faults import fault_point
+from service.logs import get_log
+from service.models import jobs
+from service.moves import Moves
+from service.states import ErrorCode, Status
+from service.upstream import InProgress, Result
+
+log = get_log(__name__)
+
+
+class Flux(Protocol):
+    """Asking costs nothing and may be repeated."""
+
+    def result(self, task_id: str, polling_url: str | None) -> Result:
+        """Say how a task stands, or raise FluxUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A generating job that is due to be asked about."""
+
+    job_id: UUID
+    attempt_number: int
+    task_id: str
+    polling_url: str | None
+    #: The upstream deadline has passed: this is the last question.
+    overdue: bool
+
+
+@dataclass(frozen=True)
+class Poll:
+    """The step of the poll lane."""
+
+    database: Database
+    moves: Moves
+    flux: Flux
+    lease_seconds: float
+    interval_seconds: float
+    deadline_seconds: float
+
+    def claim(self, limit: int) -> list[Question]:
+        """Take generating jobs whose time to ask has come."""
+        due = (
+            select(jobs.c.id)
+            .where(jobs.c.status == Status.GENERATING, jobs.c.due_at <= func.now())
+            .order_by(jobs.c.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        overdue = jobs.c.submitted_at + seconds(self.deadline_seconds) <= func.now()
+        with self.database.transaction() as tx:
+            rows = tx.rows(
+                update(jobs)
+                .where(jobs.c.id.in_(due.scalar_subquery()))
+                .values(due_at=func.now() + seconds(self.lease_seconds), tries=jobs.c.tries + 1)
+                .returning(
+                    jobs.c.id,
+                    jobs.c.attempt_count,
+                    jobs.c.task_id,
+                    jobs.c.polling_url,
+                    overdue.label("overdue"),
+                )
+            )
+        if rows:
+            fault_point("poll.after_claim")
+        return [Question(*row) for row in rows]
+
+    def act(self, claim: Question) -> Result | FluxUnavailable:
+        """Ask once."""
+        began = time.monotonic()
+        answer: Result | FluxUnavailable
+        try:
+            answer = self.flux.result(claim.task_id, claim.polling_url)
+        except FluxUnavailable as error:
+            answer = error
+        log.info(
+            "poll_attempt",
+            job_id=str(claim.job_id),
+            task_id=claim.task_id,
+            outcome=type(answer).__name__.lower(),
+            said=answer.word if isinstance(answer, InProgress) else None,
+            reason=str(answer) if isinstance(answer, FluxUnavailable) else None,
+            duration_ms=round((time.monotonic() - began) * 1000),
+        )
+        return answer
+
+    def record(self, ended: list[tuple[Question, Result | FluxUnavailable]]) -> None:
+        """Move the jobs that have a result, plan the next question for the others."""
+        with self.database.transaction() as tx:
+            for question, answer in ended:
+                if isinstance(answer, FluxUnavailable | InProgress):
+                    self._go_on(tx, question, answer)
+                else:
+                    self.moves.take_result(
+                        tx, question.job_id, question.attempt_number, answer, "poll"
+                    )
+
+    def _go_on(self, tx: Transaction, question: Question, answer: Any) -> None:  # noqa: ANN401
+        if question.overdue:
+            said = answer.word if isinstance(answer, InProgress) else str(answer)
+            self.moves.fail(
+                tx,
+                question.job_id,
+                ErrorCode.UPSTREAM_TIMEOUT,
+                f"Flux had no result after {self.deadline_seconds:g} s; last word: {said}",
+                attempt_number=question.attempt_number,
+            )
+            return
+        tx.execute(
+            update(jobs)
+            .where(jobs.c.id == question.job_id, jobs.c.status == Status.GENERATING)
+            .values(due_at=func.now() + seconds(self.interval_seconds))
+        )

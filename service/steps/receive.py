@@ -1,0 +1,128 @@
+"""Receive: Flux's webhook becomes durable, then moves its job.
+
+The answer is 2xx only when the event is committed, or, with the database away, fsynced to this
+host's spool, from where it is replayed. Nothing else happens inline. Repeats, overtaking, late and
+unknown words all end here without harm.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from service.database import Database, Transaction
+from service.errors import DatabaseUnavailable
+from service.faults import fault_point
+from service.logs import get_log
+from service.models import Attempt, FluxWebhook
+from service.moves import Moves
+from service.signing.flux_webhook import FluxWebhookSigner
+from service.upstream import InProgress, read_result
+
+log = get_log(__name__)
+
+
+class Spool(Protocol):
+    """Keeps what the database does not take now."""
+
+    def add(self, attempt_id: UUID, body: bytes) -> None:
+        """Make it durable, or raise OSError."""
+
+    def waiting(self) -> Iterator[tuple[UUID, bytes, Path]]:
+        """Yield what waits, oldest first."""
+        ...
+
+
+@dataclass(frozen=True)
+class Receive:
+    """Verifies, keeps, and acts on webhooks."""
+
+    database: Database
+    moves: Moves
+    signer: FluxWebhookSigner
+    spool: Spool
+
+    def hear(
+        self, token: str, body: bytes, secrets: Sequence[str], signatures: Sequence[str]
+    ) -> None:
+        """Take one webhook; when this returns, it is durable.
+
+        Raises:
+            RejectedWebhook: it does not prove itself; nothing was read or written.
+            OSError: neither the database nor the disk took it.
+        """
+        attempt_id = self.signer.attempt_of(token)
+        self.signer.verify(attempt_id, body, secrets, signatures)
+        try:
+            self._commit(attempt_id, body)
+        except DatabaseUnavailable as error:
+            self.spool.add(attempt_id, body)
+            log.warning("webhook_spooled", attempt_id=str(attempt_id), reason=str(error))
+
+    def replay(self) -> int:
+        """Commit what waits in the spool; return how many. Twice is harmless.
+
+        Raises:
+            DatabaseUnavailable: the rest goes on waiting.
+        """
+        count = 0
+        for attempt_id, body, path in self.spool.waiting():
+            self._commit(attempt_id, body)
+            path.unlink(missing_ok=True)
+            count += 1
+        if count:
+            log.info("webhooks_replayed", count=count)
+        return count
+
+    def _commit(self, attempt_id: UUID, body: bytes) -> None:
+        with self.database.transaction() as tx:
+            digest = hashlib.sha256(body).digest()
+            inbox = insert(FluxWebhook).values(
+                attempt_id=attempt_id, body_sha256=digest, body=body, effect="unmatched"
+            )
+            if not tx.execute(inbox.on_conflict_do_nothing()):
+                log.info("webhook_repeated", attempt_id=str(attempt_id))
+                return
+            job_id, effect = self._apply(tx, attempt_id, body)
+            tx.execute(
+                update(FluxWebhook)
+                .where(FluxWebhook.attempt_id == attempt_id, FluxWebhook.body_sha256 == digest)
+                .values(job_id=job_id, effect=effect)
+            )
+            fault_point("receive.before_commit")
+        fault_point("receive.after_commit")
+        log.info(
+            "webhook_received",
+            attempt_id=str(attempt_id),
+            job_id=None if job_id is None else str(job_id),
+            effect=effect,
+        )
+
+    def _apply(self, tx: Transaction, attempt_id: UUID, body: bytes) -> tuple[UUID | None, str]:
+        attempt = tx.first(select(Attempt.job_id, Attempt.number).where(Attempt.id == attempt_id))
+        if attempt is None:
+            # a restored database may have lost the attempt: the inbox keeps what we were told
+            log.error("webhook_unmatched", attempt_id=str(attempt_id))
+            return None, "unmatched"
+        said = _object(body)
+        if said is None:
+            return attempt.job_id, "unreadable"
+        result = read_result(said)
+        if isinstance(result, InProgress):
+            return attempt.job_id, "progress"
+        moved = self.moves.take_result(tx, attempt.job_id, attempt.number, result, "webhook")
+        return attempt.job_id, "moved" if moved else "unchanged"
+
+
+def _object(body: bytes) -> Mapping[str, Any] | None:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,182 @@
+"""From Flux's URL to S3's confirmation, without the database.
+
+Download to the spool with a running SHA-256, look into the file, put it under a key made of our own
+values only, and believe S3's own checksum. With S3 away the spooled bytes outlive the URL.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+from uuid import UUID
+
+from service.errors import (
+    AddressForbidden,
+    FluxUnavailable,
+    ResultExpired,
+    ResultInvalid,
+    StorageUnavailable,
+    TransientError,
+)
+from service.faults import fault_point
+from service.ids import Kind, public_id
+from service.pictures import Picture, Spooled, look_into
+from service.upstream import Ready, Result
+
+Sink = Callable[[bytes], object]
+
+
+class Spool(Protocol):
+    """Where a result is on its way from Flux to S3."""
+
+    def download(self, fetch: Callable[[Sink], str]) -> AbstractContextManager[Spooled]:
+        """Have `fetch` write a file and return its SHA-256; it is gone afterwards unless kept."""
+        ...
+
+    def keep(self, job_id: UUID, spooled: Spooled) -> None:
+        """Make it durable."""
+
+    def kept(self, job_id: UUID) -> Spooled | None:
+        """Return what was kept earlier."""
+
+    def drop(self, job_id: UUID) -> None:
+        """Forget it."""
+
+
+class Bucket(Protocol):
+    """Where images live."""
+
+    bucket: str
+
+    def put_file(
+        self, key: str, spooled: Spooled, content_type: str, metadata: dict[str, str]
+    ) -> None:
+        """Store and confirm, or raise StorageUnavailable."""
+
+
+class Flux(Protocol):
+    """Asked once for a fresh URL when the first one is dead."""
+
+    def result(self, task_id: str, polling_url: str | None) -> Result:
+        """Say how a task stands, or raise FluxUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ripe:
+    """A job whose result waits at a URL that will die."""
+
+    job_id: UUID
+    project: str
+    attempt_number: int
+    tries: int
+    model: str
+    task_id: str | None
+    polling_url: str | None
+    created_at: datetime
+    url: str
+    #: Whether the URL's life is over by the database's clock.
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Confirmed by S3."""
+
+    key: str
+    sha256: str
+    bytes: int
+    picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Not this time."""
+
+    reason: str
+    invalid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The image cannot be had any more."""
+
+    reason: str
+
+
+Outcome = Stored | Again | Lost
+
+
+@dataclass(frozen=True)
+class Bring:
+    """Brings one result to S3; every fault of the world is an outcome."""
+
+    #: Reads a URL into a sink and returns the SHA-256; raises DownloadFailed, ResultExpired,
+    #: ResultInvalid or AddressForbidden.
+    fetch: Callable[[str, Sink], str]
+    spool: Spool
+    bucket: Bucket
+    flux: Flux
+    prefix: str
+
+    def __call__(self, ripe: Ripe) -> Outcome:
+        """Do it, once."""
+        try:
+            return self._bring(ripe)
+        except (ResultExpired, AddressForbidden) as error:
+            return Lost(str(error))
+        except ResultInvalid as error:
+            return Again(str(error), invalid=True)
+        except (TransientError, OSError) as error:
+            return Again(str(error))
+
+    def _bring(self, ripe: Ripe) -> Stored:
+        kept = self.spool.kept(ripe.job_id)
+        source = nullcontext(kept) if kept else self.spool.download(lambda s: self._get(ripe, s))
+        with source as spooled:
+            fault_point("store.after_download")
+            picture = look_into(spooled.path)
+            key = self._key(ripe, picture)
+            metadata = {
+                "job-id": public_id(Kind.JOB, ripe.job_id),
+                "model": ripe.model,
+                "sha256": spooled.sha256,
+            }
+            try:
+                self.bucket.put_file(key, spooled, picture.content_type, metadata)
+            except StorageUnavailable:
+                if kept is None:
+                    self.spool.keep(ripe.job_id, spooled)
+                raise
+            fault_point("store.after_put")
+            return Stored(key, spooled.sha256, spooled.bytes, picture)
+
+    def _get(self, ripe: Ripe, sink: Sink) -> str:
+        try:
+            return self.fetch(ripe.url, sink)
+        except ResultExpired:
+            fresh = self._fresh_url(ripe)
+            if fresh is None:
+                raise
+            return self.fetch(fresh, sink)
+        except TransientError as error:
+            if ripe.over:
+                raise ResultExpired(f"the URL's life is over: {error}") from error
+            raise
+
+    def _fresh_url(self, ripe: Ripe) -> str | None:
+        """Ask for the result once more before it is called lost."""
+        if ripe.task_id is None:
+            return None
+        try:
+            again = self.flux.result(ripe.task_id, ripe.polling_url)
+        except FluxUnavailable:
+            return None
+        return again.url if isinstance(again, Ready) and again.url != ripe.url else None
+
+    def _key(self, ripe: Ripe, picture: Picture) -> str:
+        """Return `{prefix}{project}/{yyyy}/{mm}/{dd}/{job id}.{ext}`, the same on every try."""
+        day = ripe.created_at.astimezone(UTC).strftime("%Y/%m/%d")
+        job_id = public_id(Kind.JOB, ripe.job_id)
+        return f"{self.prefix}{ripe.project}/{day}/{job_id}.{picture.extension}"

@@ -1,0 +1,167 @@
+"""Store: the image's bytes are safe in S3 before their URL dies.
+
+Earliest deadline first; the job succeeds only after S3 has confirmed the bytes.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+
+from service.clock import seconds
+from service.database import Database, Transaction
+from service.faults import fault_point
+from service.ids import new_id
+from service.logs import get_log
+from service.messages import Message
+from service.models import Image, Project, jobs
+from service.moves import Moves
+from service.states import ErrorCode, Status
+from service.steps.store.bring import Again, Bring, Lost, Outcome, Ripe, Stored
+
+log = get_log(__name__)
+
+#: A result that is no image may be an error page that goes away: so many tries before it is final.
+MAX_INVALID_TRIES = 3
+MAX_BACKOFF_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Store:
+    """The step of the store lane."""
+
+    database: Database
+    moves: Moves
+    bring: Bring
+    #: Where the image rows say the bytes are.
+    bucket: str
+    lease_seconds: float
+
+    def claim(self, limit: int) -> list[Ripe]:
+        """Take the results whose URLs die first."""
+        due = (
+            select(jobs.c.id)
+            .where(jobs.c.status == Status.STORING, jobs.c.due_at <= func.now())
+            .order_by(jobs.c.result_expires_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        with self.database.transaction() as tx:
+            rows = tx.rows(
+                update(jobs)
+                .where(jobs.c.id.in_(due.scalar_subquery()), jobs.c.project_id == Project.id)
+                .values(due_at=func.now() + seconds(self.lease_seconds))
+                .returning(
+                    jobs.c.id,
+                    Project.name,
+                    jobs.c.attempt_count,
+                    jobs.c.tries,
+                    jobs.c.model,
+                    jobs.c.task_id,
+                    jobs.c.polling_url,
+                    jobs.c.created_at,
+                    jobs.c.result_url,
+                    (jobs.c.result_expires_at <= func.now()).label("over"),
+                )
+            )
+        if rows:
+            fault_point("store.after_claim")
+        return [Ripe(*row) for row in rows]
+
+    def act(self, claim: Ripe) -> Outcome:
+        """Bring the bytes to S3."""
+        began = time.monotonic()
+        outcome = self.bring(claim)
+        log.info(
+            "store_attempt",
+            job_id=str(claim.job_id),
+            outcome=type(outcome).__name__.lower(),
+            bytes=outcome.bytes if isinstance(outcome, Stored) else None,
+            reason=None if isinstance(outcome, Stored) else outcome.reason,
+            duration_ms=round((time.monotonic() - began) * 1000),
+        )
+        return outcome
+
+    def record(self, ended: list[tuple[Ripe, Outcome]]) -> None:
+        """Commit what S3 has confirmed; plan the next try of the others."""
+        with self.database.transaction() as tx:
+            for ripe, outcome in ended:
+                match outcome:
+                    case Stored():
+                        self._succeed(tx, ripe, outcome)
+                    case Lost():
+                        self._lose(tx, ripe, ErrorCode.RESULT_EXPIRED, outcome.reason)
+                    case Again(invalid=True) if ripe.tries + 1 >= MAX_INVALID_TRIES:
+                        self._lose(tx, ripe, ErrorCode.RESULT_INVALID, outcome.reason)
+                    case Again():
+                        self._try_again(tx, ripe)
+        fault_point("store.after_record")
+        for ripe, outcome in ended:
+            if isinstance(outcome, Stored):
+                self.bring.spool.drop(ripe.job_id)
+
+    def _succeed(self, tx: Transaction, ripe: Ripe, stored: Stored) -> None:
+        job = tx.first(select(jobs.c.input, jobs.c.result).where(jobs.c.id == ripe.job_id))
+        image: dict[str, Any] = {
+            "id": new_id(),
+            "job_id": ripe.job_id,
+            "created_at": datetime.now(UTC),
+            "bucket": self.bucket,
+            "key": stored.key,
+            "content_type": stored.picture.content_type,
+            "width": stored.picture.width,
+            "height": stored.picture.height,
+            "bytes": stored.bytes,
+            "sha256": stored.sha256,
+            "seed": _seed(job.result if job else None),
+            "model": ripe.model,
+            "prompt": str(job.input.get("prompt", "")) if job else "",
+        }
+        row = self.moves.move(
+            tx,
+            ripe.job_id,
+            Status.SUCCEEDED,
+            "The image is in the bucket, its checksum confirmed",
+            attempt_number=ripe.attempt_number,
+            detail={"key": stored.key, "sha256": stored.sha256, "bytes": stored.bytes},
+            images=[SimpleNamespace(**image)],
+        )
+        if row is None:
+            return
+        tx.execute(insert(Image).values(project_id=row.project_id, **image))
+        tx.ring_after_commit(Message.DERIVE)
+
+    def _lose(self, tx: Transaction, ripe: Ripe, code: ErrorCode, reason: str) -> None:
+        self.moves.fail(
+            tx,
+            ripe.job_id,
+            code,
+            f"The image was lost: {reason}",
+            attempt_number=ripe.attempt_number,
+        )
+
+    def _try_again(self, tx: Transaction, ripe: Ripe) -> None:
+        wait = min(MAX_BACKOFF_SECONDS, 0.25 * 2.0 ** min(ripe.tries, 10))
+        tx.execute(
+            update(jobs)
+            .where(jobs.c.id == ripe.job_id, jobs.c.status == Status.STORING)
+            .values(
+                tries=jobs.c.tries + 1,
+                # never planned past the URL's death, while there is time left
+                due_at=func.greatest(
+                    func.now() + seconds(0.25),
+                    func.least(func.now() + seconds(wait), jobs.c.result_expires_at - seconds(1.0)),
+                ),
+            )
+        )
+
+
+def _seed(result: dict[str, Any] | None) -> Decimal | None:
+    seed = (result or {}).get("seed")
+    if isinstance(seed, bool) or not isinstance(seed, int) or abs(seed) >= 10**39:
+        return None
+    return Decimal(seed)

@@ -1,0 +1,130 @@
+"""Sweep: nothing that is due is forgotten, whatever was lost on the way.
+
+Runs every second or so, on any host, any number at a time: each move is a compare-and-set and only
+one sweep works at once. It ends waits that nobody else can end, and rings the lanes that have due
+rows.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Exists, Row, exists, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from service.clock import seconds
+from service.database import Database, Transaction
+from service.logs import get_log
+from service.messages import Message
+from service.models import Attempt, Delivery, DeliveryStatus, Image, Pulse, jobs
+from service.moves import Moves
+from service.states import AttemptOutcome, ErrorCode, Status
+
+log = get_log(__name__)
+
+PULSE = "sweep"
+#: Rows ended per sweep and kind; the next sweep goes on.
+BATCH = 200
+#: Any number that no other advisory lock of this database uses.
+_LOCK = 0x6461726B
+
+
+def due(message: Message) -> Exists:
+    """Return whether a lane has a row whose time has come."""
+    match message:
+        case Message.SUBMIT:
+            return _due_job(Status.QUEUED)
+        case Message.POLL:
+            return _due_job(Status.GENERATING)
+        case Message.STORE:
+            return _due_job(Status.STORING)
+        case Message.DELIVER:
+            return exists().where(
+                Delivery.status == DeliveryStatus.PENDING, Delivery.due_at <= func.now()
+            )
+        case _:
+            return exists().where(Image.due_at <= func.now())
+
+
+LANES = (Message.SUBMIT, Message.POLL, Message.STORE, Message.DELIVER, Message.DERIVE)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The clock's step."""
+
+    database: Database
+    moves: Moves
+    unconfirmed_grace_seconds: float
+
+    def __call__(self) -> None:
+        """Run once; does nothing while another sweep runs."""
+        with self.database.transaction() as tx:
+            if not tx.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))):
+                return
+            self._park_silent(tx)
+            self._fail_unconfirmed(tx)
+            self._fail_expired(tx)
+            now = {"at": func.clock_timestamp()}
+            pulse = insert(Pulse).values(name=PULSE, **now)
+            tx.execute(pulse.on_conflict_do_update(index_elements=["name"], set_=now))
+            waiting = tx.first(select(*(due(lane).label(lane.name) for lane in LANES)))
+            for lane in LANES:
+                if waiting is not None and getattr(waiting, lane.name):
+                    tx.ring_after_commit(lane)
+
+    def _park_silent(self, tx: Transaction) -> None:
+        """A worker died, or lost the database, around the paid POST: it may have been accepted."""
+        for row in self._overdue(tx, Status.SUBMITTING):
+            moved = self.moves.move(
+                tx,
+                row.id,
+                Status.UNCONFIRMED,
+                "The worker that sent it fell silent; waiting for Flux's webhook",
+                attempt_number=row.attempt_count,
+                due_at=func.now() + seconds(self.unconfirmed_grace_seconds),
+            )
+            if moved is not None:
+                log.warning("submission_parked", job_id=str(row.id))
+                self._close(tx, row, AttemptOutcome.UNKNOWN)
+
+    def _fail_unconfirmed(self, tx: Transaction) -> None:
+        """The grace is over and nobody spoke up for the submission."""
+        for row in self._overdue(tx, Status.UNCONFIRMED):
+            moved = self.moves.fail(
+                tx,
+                row.id,
+                ErrorCode.SUBMISSION_UNCONFIRMED,
+                "Flux never said whether it accepted the job; it was not sent again, "
+                "because it may have been charged",
+                attempt_number=row.attempt_count,
+            )
+            if moved is not None:
+                log.error("submission_unconfirmed", job_id=str(row.id))
+                self._close(tx, row, AttemptOutcome.WRITTEN_OFF)
+
+    def _fail_expired(self, tx: Transaction) -> None:
+        expired = (
+            select(jobs.c.id)
+            .where(jobs.c.status == Status.QUEUED, jobs.c.expires_at <= func.now())
+            .limit(BATCH)
+        )
+        for row in tx.rows(expired):
+            self.moves.fail(tx, row.id, ErrorCode.EXPIRED, "It had not started by its expires_at")
+
+    def _overdue(self, tx: Transaction, status: Status) -> list[Any]:
+        return tx.rows(
+            select(jobs.c.id, jobs.c.attempt_count)
+            .where(jobs.c.status == status, jobs.c.due_at <= func.now())
+            .limit(BATCH)
+        )
+
+    def _close(self, tx: Transaction, row: Row[Any], outcome: AttemptOutcome) -> None:
+        tx.execute(
+            update(Attempt)
+            .where(Attempt.job_id == row.id, Attempt.number == row.attempt_count)
+            .values(outcome=outcome, ended_at=func.now())
+        )
+
+
+def _due_job(status: Status) -> Exists:
+    return exists().where(jobs.c.status == status, jobs.c.due_at <= func.now())

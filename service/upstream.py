@@ -1,0 +1,160 @@
+"""What upstream says, as plain data: the outcomes of the paid POST, and the reading of a result.
+
+The reading serves webhooks and polls alike and is tolerant: old and new vocabulary, unknown words,
+missing fields. Facts: BFL's OpenAPI (2026-04) for `get_result`, BFL's release note of 2026-02-17
+for the webhook words (`SUCCESS` became `Ready`), recorded traffic for the fields of `result`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from service.states import ErrorCode
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """2xx with an id: upstream has the job and charges for it."""
+
+    task_id: str
+    polling_url: str | None
+    cost: Decimal | None
+    http_status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """It is proved that no byte of the request left; the job may go back to the queue."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Upstream read the request and said no; nothing is charged."""
+
+    http_status: int
+    reason: str
+    retry_after_seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The request was sent and may have been accepted; it is never sent again by itself."""
+
+    reason: str
+    http_status: int | None = None
+
+
+SubmitOutcome = Accepted | NotSent | Refused | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class InProgress:
+    """Not ended, or a word that we do not know; the poll goes on until the deadline."""
+
+    word: str
+    task_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The result can be fetched until `expires_at` (None: upstream's usual lifetime)."""
+
+    url: str
+    expires_at: datetime | None
+    facts: dict[str, Any]
+    task_id: str | None = None
+    cost: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Upstream ended the job without an image."""
+
+    code: ErrorCode
+    message: str
+    task_id: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+Result = InProgress | Ready | Ended
+
+_READY = {"ready", "success", "succeeded", "completed"}
+_ENDED = {
+    "request moderated": ErrorCode.REQUEST_MODERATED,
+    "content moderated": ErrorCode.CONTENT_MODERATED,
+    "generated content moderated": ErrorCode.CONTENT_MODERATED,
+    "error": ErrorCode.UPSTREAM_ERROR,
+    "failed": ErrorCode.UPSTREAM_ERROR,
+}
+_MESSAGES = {
+    ErrorCode.REQUEST_MODERATED: "Flux's moderation refused the request",
+    ErrorCode.CONTENT_MODERATED: "Flux's moderation withheld the image",
+    ErrorCode.UPSTREAM_ERROR: "Flux could not generate the image",
+}
+_FACTS = ("seed", "prompt", "start_time", "end_time", "duration")
+_MAX_TEXT = 500
+
+
+def read_result(body: Mapping[str, Any]) -> Result:
+    """Return what a `get_result` answer or a webhook body says; never raises on odd content."""
+    task_id = _text(body.get("id")) or _text(body.get("task_id"))
+    word = _text(body.get("status")) or ""
+    result = body.get("result")
+    facts = result if isinstance(result, Mapping) else {}
+    if word.lower() in _READY:
+        url = _text(facts.get("sample"), limit=8192)
+        if url is None:
+            # a success without an image: a poll may know better, the deadline ends it
+            return InProgress(word, task_id)
+        kept = {name: facts[name] for name in _FACTS if name in facts}
+        return Ready(url, _expiry(url), kept, task_id, read_cost(body.get("cost")))
+    code = _ENDED.get(word.lower())
+    if code is None:
+        return InProgress(word[:_MAX_TEXT], task_id)
+    details = body.get("details")
+    details = dict(details) if isinstance(details, Mapping) else {}
+    return Ended(code, _explain(code, body, details), task_id, details)
+
+
+def read_cost(value: object) -> Decimal | None:
+    """Return credits rounded to four places (recorded answers hold 7.000000000000001), or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        cost = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    limit = Decimal(1_000_000)
+    return cost.quantize(Decimal("0.0001")) if cost.is_finite() and 0 <= cost < limit else None
+
+
+def _explain(code: ErrorCode, body: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+    reasons = details.get("Moderation Reasons")
+    if isinstance(reasons, list) and reasons:
+        return f"{_MESSAGES[code]}: {', '.join(str(reason) for reason in reasons)[:_MAX_TEXT]}"
+    for name in ("error", "message", "detail"):
+        if said := _text(body.get(name)):
+            return f"{_MESSAGES[code]}: {said}"
+    return _MESSAGES[code]
+
+
+def _expiry(url: str) -> datetime | None:
+    """Read the `se` of an Azure SAS URL: the true end of the result (recorded: ten minutes)."""
+    try:
+        said = parse_qs(urlsplit(url).query).get("se", [""])[0]
+        moment = datetime.fromisoformat(said)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _text(value: object, limit: int = _MAX_TEXT) -> str | None:
+    if not isinstance(value, str) or not value or len(value) > max(limit, _MAX_TEXT):
+        return None
+    # PostgreSQL keeps neither NUL nor half a surrogate pair
+    return value.replace("\x00", "").encode("utf-8", "replace").decode()

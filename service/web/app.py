@@ -1,0 +1,77 @@
+"""The Flask app: API, receiver and gallery in one."""
+
+import time
+from datetime import timedelta
+
+from flask import Flask, Response, g, request
+
+from service.logs import get_log
+from service.web.gallery import gallery_blueprint
+from service.web.health import health_blueprint
+from service.web.images import images_blueprint
+from service.web.jobs import jobs_blueprint
+from service.web.login import login_blueprint
+from service.web.parsing import MAX_IMAGE_BODY_BYTES
+from service.web.problems import register_errors
+from service.web.timeline import timeline_blueprint
+from service.web.waiting import Waiting
+from service.web.webhooks import webhooks_blueprint
+from service.wiring import Wiring
+
+#: Requests of one process that may wait for a job at once; the other threads go on answering.
+WAITING_PLACES = 8
+SESSION_LIFETIME = timedelta(days=14)
+#: Probes come every few seconds; a line for each would bury the others.
+_QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
+
+log = get_log(__name__)
+
+
+def create_app(wiring: Wiring) -> Flask:
+    """Return the app over a wiring; nothing connects before the first request."""
+    app = Flask(__name__)
+    keys = wiring.settings.signing_keys
+    app.config.update(
+        SECRET_KEY=keys[0],
+        SECRET_KEY_FALLBACKS=keys[1:],
+        SESSION_COOKIE_NAME="darkroom",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=wiring.settings.base_url.startswith("https://"),
+        PERMANENT_SESSION_LIFETIME=SESSION_LIFETIME,
+        MAX_CONTENT_LENGTH=MAX_IMAGE_BODY_BYTES + 1,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined] # of the default provider
+    app.json.ensure_ascii = False  # type: ignore[attr-defined] # likewise
+    waiting = Waiting(wiring.browse.statuses, WAITING_PLACES)
+    app.register_blueprint(jobs_blueprint(wiring, waiting))
+    app.register_blueprint(images_blueprint(wiring))
+    app.register_blueprint(webhooks_blueprint(wiring.receive))
+    app.register_blueprint(health_blueprint(wiring))
+    app.register_blueprint(gallery_blueprint(wiring))
+    app.register_blueprint(timeline_blueprint(wiring))
+    app.register_blueprint(login_blueprint(wiring.keys, wiring.settings.base_url))
+    register_errors(app)
+    app.before_request(_begin)
+    app.after_request(_note)
+    return app
+
+
+def _begin() -> None:
+    g.began = time.monotonic()
+
+
+def _note(answer: Response) -> Response:
+    """Log one line per request: the route, never the path, which may hold a token."""
+    route = request.url_rule.rule if request.url_rule else "unknown"
+    if route not in _QUIET_ROUTES:
+        log.info(
+            "request",
+            method=request.method,
+            route=route,
+            status=answer.status_code,
+            duration_ms=round((time.monotonic() - g.began) * 1000, 1),
+        )
+    answer.headers.setdefault("X-Content-Type-Options", "nosniff")
+    answer.headers.setdefault("Referrer-Policy", "no-referrer")
+    return answer

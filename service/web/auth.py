@@ -1,0 +1,61 @@
+"""Who asks: a program by its API key, a person by the cookie that the key was traded for."""
+
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from flask import Request, session
+from werkzeug.exceptions import Forbidden
+
+from service.errors import UnknownCaller
+from service.keys import Caller, Keys
+
+_BEARER = "bearer "
+
+
+def bearer(request: Request, keys: Keys) -> Caller:
+    """Return who holds the request's API key.
+
+    Raises:
+        UnknownCaller: no key, or none that is valid.
+    """
+    values = request.headers.getlist("Authorization")
+    text = values[0] if len(values) == 1 else ""
+    key = text[len(_BEARER) :].strip() if text.lower().startswith(_BEARER) else ""
+    return keys.caller(key)
+
+
+def log_in(caller: Caller) -> None:
+    """Remember a person in a fresh signed cookie."""
+    session.clear()
+    session.permanent = True
+    session["key"] = caller.key_id.hex
+
+
+def person(keys: Keys) -> Caller:
+    """Return who is logged in.
+
+    Raises:
+        UnknownCaller: nobody, or with a key that was revoked since.
+    """
+    key_id = session.get("key")
+    try:
+        caller = keys.caller_with(UUID(hex=key_id)) if isinstance(key_id, str) else None
+    except ValueError:
+        caller = None
+    if caller is None:
+        raise UnknownCaller("Log in with an API key.")
+    return caller
+
+
+def same_origin(request: Request, base_url: str) -> None:
+    """Refuse a form that another site sent.
+
+    Raises:
+        Forbidden: the Origin is neither ours nor absent.
+    """
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return
+    ours = {urlsplit(base_url)[:2], urlsplit(request.host_url)[:2]}
+    if urlsplit(origin)[:2] not in ours:
+        raise Forbidden("This form came from another site.")

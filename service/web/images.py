@@ -1,0 +1,100 @@
+"""`/v1/images`: what was stored, its bytes and its thumbnail."""
+
+import io
+from uuid import UUID
+
+from flask import Blueprint, Response, jsonify, request, send_file
+
+from service.documents import IMAGE_URL_LIFETIME_SECONDS
+from service.errors import NotFound
+from service.ids import Kind, read_id
+from service.keys import Caller
+from service.pictures import THUMBNAIL_CONTENT_TYPE
+from service.web.auth import bearer
+from service.web.paging import page_answer, read_cursor, read_limit
+from service.wiring import Wiring
+
+#: Stored bytes are served inert, whatever they are: nothing in them runs or loads anything.
+INERT = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+MAX_QUERY_CHARS = 500
+
+
+def images_blueprint(wiring: Wiring) -> Blueprint:
+    """Return the routes of images."""
+    routes = Blueprint("images", __name__, url_prefix="/v1/images")
+
+    @routes.get("")
+    def listing() -> Response:
+        caller = bearer(request, wiring.keys)
+        page = wiring.browse.images(
+            caller.project_id,
+            read_cursor(wiring.cursors, "images"),
+            read_limit(),
+            model=request.args.get("model"),
+            prompt_contains=request.args.get("q", "")[:MAX_QUERY_CHARS],
+        )
+        documents = [wiring.documents.image(row) for row in page.rows]
+        return page_answer(wiring.cursors, "images", documents, page.next_id)
+
+    @routes.get("/<image_id>")
+    def one(image_id: str) -> Response:
+        caller = bearer(request, wiring.keys)
+        row = wiring.browse.image(caller.project_id, known_image(image_id))
+        return jsonify(wiring.documents.image(row))
+
+    @routes.get("/<image_id>/content")
+    def content(image_id: str) -> Response:
+        caller = bearer(request, wiring.keys)
+        return image_content(wiring, caller, image_id, proxied="proxy" in request.args)
+
+    @routes.get("/<image_id>/thumbnail")
+    def small(image_id: str) -> Response:
+        return image_thumbnail(wiring, bearer(request, wiring.keys), image_id)
+
+    return routes
+
+
+def known_image(image_id: str) -> UUID:
+    """Return the UUID of an image's id.
+
+    Raises:
+        NotFound: it is no such id.
+    """
+    found = read_id(Kind.IMAGE, image_id)
+    if found is None:
+        raise NotFound("There is no such image.")
+    return found
+
+
+def image_content(wiring: Wiring, caller: Caller, image_id: str, *, proxied: bool) -> Response:
+    """Return the way to the bytes, or the bytes themselves with ETag and ranges."""
+    row = wiring.browse.image(caller.project_id, known_image(image_id))
+    if not proxied:
+        url = wiring.object_store.presign(row.bucket, row.key, IMAGE_URL_LIFETIME_SECONDS)
+        return Response(status=302, headers={"Location": url, "Cache-Control": "no-store"})
+    return _bytes(wiring, row.bucket, row.key, row.content_type, row.sha256)
+
+
+def image_thumbnail(wiring: Wiring, caller: Caller, image_id: str) -> Response:
+    """Return the thumbnail, or, until it is drawn, the way to the image."""
+    row = wiring.browse.image(caller.project_id, known_image(image_id))
+    if row.thumbnail_key is None:
+        return image_content(wiring, caller, image_id, proxied=False)
+    return _bytes(
+        wiring, row.bucket, row.thumbnail_key, THUMBNAIL_CONTENT_TYPE, f"{row.sha256}-thumb"
+    )
+
+
+def _bytes(wiring: Wiring, bucket: str, key: str, content_type: str, etag: str) -> Response:
+    try:
+        body = io.BytesIO(wiring.object_store.get(bucket, key))
+    except FileNotFoundError as error:
+        raise NotFound("The bucket does not hold this image any more.") from error
+    answer = send_file(body, content_type, etag=etag, max_age=31_536_000)
+    answer.headers.update(INERT)
+    answer.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+    return answer

@@ -1,0 +1,80 @@
+"""Logging in with an API key, and what all pages share."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from flask import Blueprint, Response, redirect, render_template, request, session, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from service.errors import UnknownCaller
+from service.keys import Caller, Keys
+from service.web.auth import log_in, person, same_origin
+
+View = Callable[..., str]
+Page = Callable[..., str | BaseResponse]
+
+
+def login_blueprint(keys: Keys, base_url: str) -> Blueprint:
+    """Return the routes of the log-in."""
+    routes = Blueprint("login", __name__)
+
+    @routes.get("/login")
+    def form() -> str:
+        return render_template("login.html", wrong=False, next=_next())
+
+    @routes.post("/login")
+    def login() -> BaseResponse | tuple[str, int]:
+        same_origin(request, base_url)
+        try:
+            caller = keys.caller(request.form.get("api_key", "").strip())
+        except UnknownCaller:
+            return render_template("login.html", wrong=True, next=_next()), 401
+        log_in(caller)
+        return redirect(_next(), 303)
+
+    @routes.post("/logout")
+    def logout() -> BaseResponse:
+        same_origin(request, base_url)
+        session.clear()
+        return redirect(url_for("login.form"), 303)
+
+    return routes
+
+
+def page_for(keys: Keys) -> Callable[[View], Page]:
+    """Return a decorator that gives a page its caller, and strangers the log-in."""
+
+    def page(view: View) -> Page:
+        @wraps(view)
+        def shown(**place: str) -> str | BaseResponse:
+            try:
+                caller: Caller = person(keys)
+            except UnknownCaller:
+                return redirect(url_for("login.form", next=request.full_path.rstrip("?")), 303)
+            return view(caller, **place)
+
+        return shown
+
+    return page
+
+
+def guard_pages(routes: Blueprint, bucket_origin: str) -> None:
+    """Let pages load nothing but ours, and images of the bucket that we redirect to."""
+    policy = (
+        f"default-src 'none'; img-src 'self' {bucket_origin}; style-src 'self'; script-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+    @routes.after_request
+    def guard(answer: Response) -> Response:
+        answer.headers.setdefault("Content-Security-Policy", policy)
+        answer.headers.setdefault("X-Frame-Options", "DENY")
+        answer.headers.setdefault("Cache-Control", "no-store")
+        return answer
+
+
+def _next() -> str:
+    """Return where to go after the log-in: a path of ours, never another site."""
+    wanted = request.values.get("next", "/")
+    safe = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
+    return wanted if safe and wanted.isprintable() else "/"

@@ -1,0 +1,145 @@
+"""The one reader of JSON bodies: strict where Python's own is not.
+
+Refused before anything else sees them: other encodings than UTF-8, nesting deeper than 32,
+duplicate names, NaN and Infinity, numbers beyond 64 bits, NUL and lone surrogates. PostgreSQL or a
+later reader would stumble over each of them.
+"""
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+from flask import Request
+
+from service.errors import BodyTooLarge, FieldError, MalformedRequest, UnsupportedMediaType
+
+#: Largest body of a route that takes no images, bytes.
+MAX_BODY_BYTES = 256 * 1024
+#: Largest body of a route that takes base64 images, bytes.
+MAX_IMAGE_BODY_BYTES = 25_000_000
+MAX_DEPTH = 32
+
+_INT64 = range(-(2**63), 2**63)
+_MAX_INT_DIGITS = 20
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def read_json_object(request: Request, max_bytes: int = MAX_BODY_BYTES) -> dict[str, Any]:
+    """Return the request's body.
+
+    Raises:
+        UnsupportedMediaType: it is not declared as JSON.
+        BodyTooLarge: it is longer than `max_bytes`.
+        MalformedRequest: it is no JSON object, or one of the things above.
+    """
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType("Send the body with Content-Type: application/json.")
+    if (request.content_length or 0) > max_bytes:
+        raise BodyTooLarge(f"The body may be {max_bytes} bytes long at most.")
+    raw = request.stream.read(max_bytes + 1)
+    if len(raw) > max_bytes:
+        raise BodyTooLarge(f"The body may be {max_bytes} bytes long at most.")
+    return parse_object(raw)
+
+
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """Return a JSON object.
+
+    Raises:
+        MalformedRequest: with the place where it can be told.
+    """
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedRequest(f"The body is not UTF-8 (byte {error.start}).") from error
+    _check_depth(text)
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_constant=_constant,
+            parse_int=_integer,
+            parse_float=_float,
+        )
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise MalformedRequest(f"The body is not JSON: {error.msg} ({place}).") from error
+    except RecursionError as error:
+        raise MalformedRequest(f"The body is nested deeper than {MAX_DEPTH}.") from error
+    if not isinstance(value, dict):
+        raise MalformedRequest("The body must be a JSON object.")
+    _check_strings(value, "")
+    return value
+
+
+def _check_depth(text: str) -> None:
+    """Count brackets outside of strings, before a recursive reader meets them."""
+    depth = 0
+    for bracket in re.findall(r"[\[\]{}]", _STRINGS.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise MalformedRequest(f"The body is nested deeper than {MAX_DEPTH}.")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise MalformedRequest(f"The name {_shown(twice)} stands twice in one object.")
+    return found
+
+
+def _constant(name: str) -> NoReturn:
+    raise MalformedRequest(f"{name} is no JSON number.")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MAX_INT_DIGITS or int(digits) not in _INT64:
+        raise MalformedRequest("An integer is beyond 64 bits.")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise MalformedRequest("A number is beyond what a double can hold.")
+    return number
+
+
+def _check_strings(value: object, pointer: str) -> None:
+    if isinstance(value, str):
+        if _UNSTORABLE.search(value):
+            raise MalformedRequest(
+                "A string holds a character that cannot be stored.",
+                [FieldError(pointer, "holds NUL or half of a surrogate pair")],
+            )
+        return
+    items: list[tuple[object, object]] = []
+    if isinstance(value, dict):
+        items = list(value.items())
+    elif isinstance(value, list):
+        items = list(enumerate(value))
+    for name, inner in items:
+        if isinstance(name, str):
+            _check_strings_of_name(name, pointer)
+        _check_strings(inner, f"{pointer}/{pointer_part(str(name))}")
+
+
+def _check_strings_of_name(name: str, pointer: str) -> None:
+    if _UNSTORABLE.search(name):
+        raise MalformedRequest(
+            "A name holds a character that cannot be stored.",
+            [FieldError(pointer, "a name in here holds NUL or half of a surrogate pair")],
+        )
+
+
+def pointer_part(name: str) -> str:
+    """Return a name as a part of a JSON pointer (RFC 6901), cut to a readable length."""
+    return name[:64].replace("~", "~0").replace("/", "~1")
+
+
+def _shown(name: str) -> str:
+    return json.dumps(name[:64])

@@ -1,0 +1,105 @@
+"""Every error as RFC 9457 `application/problem+json`, or as a page where a person looks."""
+
+from http import HTTPStatus
+
+from flask import Flask, Response, json, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from service.errors import (
+    CallerError,
+    DatabaseUnavailable,
+    FieldError,
+    StorageUnavailable,
+    UnknownCaller,
+)
+from service.logs import get_log
+
+RETRY_AFTER_SECONDS = 2
+
+log = get_log(__name__)
+
+
+def problem(
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    errors: list[FieldError] | None = None,
+) -> Response:
+    """Return a problem document."""
+    document: dict[str, object] = {
+        "type": f"urn:darkroom:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    if errors:
+        document["errors"] = [
+            {"pointer": error.pointer, "detail": error.detail} for error in errors
+        ]
+    return Response(json.dumps(document), status, content_type="application/problem+json")
+
+
+def register_errors(app: Flask) -> None:
+    """Answer every exception in words, with nothing of our inside."""
+
+    @app.errorhandler(CallerError)
+    def caller_error(error: CallerError) -> Response:
+        answer = _shown(error.status, error.code, error.title, error.detail, error.errors)
+        if isinstance(error, UnknownCaller):
+            answer.headers["WWW-Authenticate"] = 'Bearer realm="darkroom"'
+        return answer
+
+    @app.errorhandler(DatabaseUnavailable)
+    @app.errorhandler(StorageUnavailable)
+    def unavailable(error: Exception) -> Response:
+        log.error("request_unavailable", route=_route(), reason=str(error))
+        answer = _shown(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "unavailable",
+            "Temporarily unavailable",
+            "Nothing was lost. Repeat the request with the same Idempotency-Key.",
+        )
+        answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return answer
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        status = HTTPStatus(error.code or 500)
+        code = status.phrase.lower().replace(" ", "_").replace("-", "_")
+        answer = _shown(status, code, status.phrase, error.description or status.phrase)
+        for name, value in error.get_headers():
+            if name.lower() not in {"content-type", "content-length"}:
+                answer.headers[name] = value
+        return answer
+
+    @app.errorhandler(Exception)
+    def crashed(error: Exception) -> Response:
+        log.error("request_crashed", route=_route(), exc_info=error)
+        return _shown(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something broke on our side",
+            "The fault is logged. Repeating the request with the same Idempotency-Key is safe.",
+        )
+
+
+def _shown(
+    status: int, code: str, title: str, detail: str, errors: list[FieldError] | None = None
+) -> Response:
+    if _wants_page():
+        page = render_template("problem.html", status=int(status), title=title, detail=detail)
+        return Response(page, status, content_type="text/html; charset=utf-8")
+    return problem(int(status), code, title, detail, errors)
+
+
+def _wants_page() -> bool:
+    """Pages live outside of /v1; a program that asks there for JSON gets JSON."""
+    if request.path.startswith(("/v1/", "/webhooks/", "/flux/")):
+        return False
+    return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
+
+
+def _route() -> str:
+    return request.url_rule.rule if request.url_rule else "unknown"

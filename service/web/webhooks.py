@@ -1,0 +1,48 @@
+"""The receiver: `POST /webhooks/flux/{token}`. Verifies, makes durable, says nothing else."""
+
+from http import HTTPStatus
+
+from flask import Blueprint, Response, request
+
+from service.errors import RejectedWebhook
+from service.logs import get_log
+from service.signing.flux_webhook import MAX_BODY_BYTES
+from service.steps.receive import Receive
+from service.web.problems import problem
+
+log = get_log(__name__)
+
+
+def webhooks_blueprint(receive: Receive) -> Blueprint:
+    """Return the receiver's one route."""
+    routes = Blueprint("webhooks", __name__)
+
+    @routes.post("/webhooks/flux/<token>")
+    def hear(token: str) -> Response:
+        if (request.content_length or 0) > MAX_BODY_BYTES:
+            return _refused("too large")
+        body = request.stream.read(MAX_BODY_BYTES + 1)
+        if len(body) > MAX_BODY_BYTES:
+            return _refused("too large")
+        try:
+            receive.hear(
+                token,
+                body,
+                request.headers.getlist("X-Webhook-Secret"),
+                request.headers.getlist("X-BFL-Signature"),
+            )
+        except RejectedWebhook as error:
+            return _refused(str(error))
+        except OSError as error:
+            # neither the database nor the disk took it: Flux has to send it again
+            log.error("webhook_not_kept", reason=type(error).__name__)  # noqa: TRY400
+            return Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
+        return Response(status=HTTPStatus.OK)
+
+    return routes
+
+
+def _refused(reason: str) -> Response:
+    """Answer every fault alike; only the log knows which it was."""
+    log.warning("webhook_rejected", reason=reason)
+    return problem(401, "unauthorized", "Not accepted", "The webhook was not accepted.")

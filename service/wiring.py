@@ -1,0 +1,270 @@
+"""The one place that knows concrete classes: settings in, working parts out.
+
+Nothing here connects or starts; every part opens its own connections on first use, so that a wiring
+made before a fork is safe after it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from uuid import UUID
+
+from service.clients.flux import PROVIDERS, FluxClient
+from service.clients.object_store import ObjectStore
+from service.clients.outbound import AddressGuard, Answer, Outbound
+from service.clients.spool import ResultSpool, WebhookSpool
+from service.database import Database, connect
+from service.documents import Documents
+from service.generation import CATALOGUE
+from service.keys import Keys
+from service.lanes import Lane
+from service.logs import get_log
+from service.messages import Message
+from service.moves import Moves
+from service.pictures import MAX_IMAGE_BYTES
+from service.queue import CelerySender
+from service.settings import Settings
+from service.signing.flux_webhook import FluxWebhookSigner
+from service.signing.links import CursorSigner
+from service.steps.browse import Browse
+from service.steps.deliver import MAX_ANSWER_BYTES, TRY_TIMEOUT_SECONDS, Deliver
+from service.steps.derive import Derive
+from service.steps.enqueue import Enqueue
+from service.steps.poll import Poll
+from service.steps.receive import Receive
+from service.steps.store import Bring, Store
+from service.steps.submit import Submit
+from service.steps.sweep import Sweep
+from service.steps.watch import Watch
+
+log = get_log(__name__)
+
+CONNECT_TIMEOUT_SECONDS = 5.0
+#: A download must end well inside the lease, or a second worker begins the same.
+DOWNLOAD_SHARE_OF_LEASE = 0.6
+MAX_DOWNLOAD_SECONDS = 60.0
+#: Without webhooks every job is polled: soon, and often.
+POLL_ONLY_AFTER_SECONDS = 2.0
+POLL_ONLY_INTERVAL_SECONDS = 2.0
+#: How often a lane looks by itself when nobody rings.
+LOOK_EVERY_SECONDS = 2.0
+
+#: Acts at a time per worker process.
+CAPACITY = {Message.POLL: 8, Message.STORE: 8, Message.DELIVER: 16}
+WEB_POOL_SIZE = 16
+WORKER_POOL_SIZE = 5
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Every part of one process."""
+
+    settings: Settings
+    pool_size: int = WEB_POOL_SIZE
+
+    @cached_property
+    def sender(self) -> CelerySender:
+        """Rings lanes."""
+        return CelerySender(self.settings.celery_broker_url.get_secret_value())
+
+    @cached_property
+    def database(self) -> Database:
+        """Transactions."""
+        url = self.settings.database_url.get_secret_value()
+        return Database(connect(url, pool_size=self.pool_size), self.sender.ring)
+
+    @cached_property
+    def object_store(self) -> ObjectStore:
+        """The bucket."""
+        return ObjectStore(self.settings.s3_bucket)
+
+    @cached_property
+    def guard(self) -> AddressGuard:
+        """Says where a request of ours may go."""
+        return AddressGuard(self.settings.egress_allowed_networks)
+
+    @cached_property
+    def outbound(self) -> Outbound:
+        """Every outgoing HTTP request."""
+        return Outbound(self.guard)
+
+    @cached_property
+    def flux(self) -> FluxClient:
+        """The API we pay."""
+        return FluxClient(
+            PROVIDERS[self.settings.flux_provider],
+            self.settings.flux_url,
+            self.settings.flux_api_key.get_secret_value(),
+            self.outbound,
+            self.settings.flux_timeout_seconds,
+        )
+
+    @cached_property
+    def webhook_signer(self) -> FluxWebhookSigner:
+        """Tokens and secrets of Flux's webhooks."""
+        return FluxWebhookSigner(self.settings.signing_keys)
+
+    @cached_property
+    def cursors(self) -> CursorSigner:
+        """List cursors."""
+        return CursorSigner(self.settings.signing_keys)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """What callers see."""
+        return Documents(self.settings.base_url, self.object_store.presign)
+
+    @cached_property
+    def moves(self) -> Moves:
+        """Changes of state."""
+        return Moves(self.documents, self.settings.result_lifetime_seconds)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """Projects and API keys."""
+        return Keys(self.database)
+
+    @cached_property
+    def enqueue(self) -> Enqueue:
+        """Step: enqueue."""
+        provider = self.settings.flux_provider.value
+        return Enqueue(self.database, self.moves, CATALOGUE, self.guard, provider)
+
+    @cached_property
+    def submit(self) -> Submit:
+        """Step: submit."""
+        chosen = self.settings
+        return Submit(
+            database=self.database,
+            moves=self.moves,
+            catalogue=CATALOGUE,
+            flux=self.flux,
+            webhook_address=self._webhook_address(),
+            provider=chosen.flux_provider.value,
+            max_active=chosen.flux_max_active,
+            send_deadline_seconds=chosen.send_deadline_seconds,
+            timeout_seconds=chosen.flux_timeout_seconds,
+            unconfirmed_grace_seconds=chosen.unconfirmed_grace_seconds,
+            poll_after_seconds=chosen.poll_after_seconds
+            if chosen.webhooks_wanted
+            else min(chosen.poll_after_seconds, POLL_ONLY_AFTER_SECONDS),
+        )
+
+    @cached_property
+    def receive(self) -> Receive:
+        """Step: receive."""
+        spool = WebhookSpool(self.settings.spool_dir / "webhooks")
+        return Receive(self.database, self.moves, self.webhook_signer, spool)
+
+    @cached_property
+    def poll(self) -> Poll:
+        """Step: poll."""
+        chosen = self.settings
+        return Poll(
+            database=self.database,
+            moves=self.moves,
+            flux=self.flux,
+            lease_seconds=chosen.lease_seconds,
+            interval_seconds=chosen.poll_interval_seconds
+            if chosen.webhooks_wanted
+            else min(chosen.poll_interval_seconds, POLL_ONLY_INTERVAL_SECONDS),
+            deadline_seconds=chosen.upstream_deadline_seconds,
+        )
+
+    @cached_property
+    def store(self) -> Store:
+        """Step: store."""
+        bring = Bring(
+            fetch=self._download,
+            spool=ResultSpool(self.settings.spool_dir / "results"),
+            bucket=self.object_store,
+            flux=self.flux,
+            prefix=self.settings.s3_prefix,
+        )
+        return Store(
+            self.database, self.moves, bring, self.settings.s3_bucket, self.settings.lease_seconds
+        )
+
+    @cached_property
+    def deliver(self) -> Deliver:
+        """Step: deliver."""
+        return Deliver(
+            self.database,
+            self._post_callback,
+            self.settings.lease_seconds,
+            self.settings.callback_schedule_seconds,
+        )
+
+    @cached_property
+    def derive(self) -> Derive:
+        """Step: derive."""
+        return Derive(self.database, self.object_store, self.settings.lease_seconds)
+
+    @cached_property
+    def browse(self) -> Browse:
+        """Step: browse."""
+        return Browse(self.database)
+
+    @cached_property
+    def sweep(self) -> Sweep:
+        """Step: sweep."""
+        return Sweep(self.database, self.moves, self.settings.unconfirmed_grace_seconds)
+
+    @cached_property
+    def watch(self) -> Watch:
+        """Step: watch."""
+        return Watch(self.database)
+
+    def lanes(self) -> dict[Message, Lane[object, object]]:
+        """Return the lanes that an io worker runs, not started yet."""
+        steps = {
+            Message.SUBMIT: (self.submit, self.settings.flux_max_active),
+            Message.POLL: (self.poll, CAPACITY[Message.POLL]),
+            Message.STORE: (self.store, CAPACITY[Message.STORE]),
+            Message.DELIVER: (self.deliver, CAPACITY[Message.DELIVER]),
+        }
+        return {
+            message: Lane(
+                message,
+                step,  # type: ignore[arg-type] # a lane's claims and outcomes are its step's own
+                capacity=capacity,
+                look_every_seconds=LOOK_EVERY_SECONDS,
+                ring_others=self.sender.ring,
+            )
+            for message, (step, capacity) in steps.items()
+        }
+
+    def _webhook_address(self) -> Callable[[UUID], Mapping[str, str]]:
+        """Return what is sent upstream so that Flux can call us, or nothing if it cannot."""
+        if not self.settings.webhooks_wanted:
+            log.warning("poll_only", reason="PUBLIC_URL is not https, so no webhook is asked for")
+            return lambda _attempt_id: {}
+        signer, base_url = self.webhook_signer, self.settings.base_url
+
+        def address(attempt_id: UUID) -> Mapping[str, str]:
+            return {
+                "webhook_url": f"{base_url}/webhooks/flux/{signer.token(attempt_id)}",
+                "webhook_secret": signer.secret(attempt_id),
+            }
+
+        return address
+
+    def _download(self, url: str, sink: Callable[[bytes], object]) -> str:
+        share = self.settings.lease_seconds * DOWNLOAD_SHARE_OF_LEASE
+        return self.outbound.download(
+            url,
+            sink,
+            total_seconds=min(MAX_DOWNLOAD_SECONDS, share),
+            connect_seconds=CONNECT_TIMEOUT_SECONDS,
+            max_bytes=MAX_IMAGE_BYTES,
+        ).sha256
+
+    def _post_callback(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        return self.outbound.post(
+            url,
+            body=body,
+            headers={"User-Agent": "darkroom/1", **headers},
+            total_seconds=TRY_TIMEOUT_SECONDS,
+            connect_seconds=CONNECT_TIMEOUT_SECONDS,
+            max_body_bytes=MAX_ANSWER_BYTES,
+        )

@@ -1,0 +1,146 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from fakes.flux_caller import FluxCaller
+from fakes.simulator import Simulator
+
+
+@pytest.mark.parametrize(
+    ("comet", "path"), [(False, "/v1/get_result"), (True, "/flux/v1/get_result")]
+)
+def test_each_form_is_answered_with_a_polling_url_of_its_own(
+    simulator: Simulator, *, comet: bool, path: str
+) -> None:
+    with FluxCaller(simulator.url, comet=comet) as caller:
+        answer = caller.submit(width=256, height=256).json()
+    assert answer["polling_url"] == f"{simulator.url}{path}?id={answer['id']}"
+    assert (answer["cost"], answer["input_mp"], answer["output_mp"]) == (3.0, 0.0, 0.06)
+
+
+@pytest.mark.parametrize("comet", [False, True])
+def test_a_wrong_key_is_403(simulator: Simulator, *, comet: bool) -> None:
+    before = simulator.state()["counts"]
+    with FluxCaller(simulator.url, key="wrong", comet=comet) as stranger:
+        response = stranger.submit()
+    assert response.status == 403
+    assert response.json() == {"detail": "Not authenticated - Invalid Authentication"}
+    assert simulator.state()["counts"] == before
+
+
+def test_the_other_forms_header_does_not_let_in(caller: FluxCaller) -> None:
+    headers = {"x-key": caller.key, "Authorization": caller.key}
+    url = f"{caller.url}/flux/v1/flux-2-pro"
+    assert caller.http.request("POST", url, body="{}", headers=headers).status == 403
+    headers = {"Authorization": f"Bearer {caller.key}"}
+    url = f"{caller.url}/v1/flux-2-pro"
+    assert caller.http.request("POST", url, body="{}", headers=headers).status == 403
+
+
+@pytest.mark.parametrize("model", ["flux-9", "flux-tools/none"])
+def test_an_unknown_model_is_404(caller: FluxCaller, model: str) -> None:
+    response = caller.submit(model)
+    assert (response.status, response.json()) == (404, {"detail": "Not Found"})
+
+
+def test_a_model_name_may_contain_a_slash(caller: FluxCaller) -> None:
+    answer = caller.submit("flux-tools/erase-v1", image="aGk=", mask="aGk=")
+    assert answer.status == 200
+    assert answer.json()["cost"] is None
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "loc", "kind"),
+    [
+        ("flux-2-pro", {"prompt": None}, ["body", "prompt"], "string_type"),
+        ("flux-2-pro", {"width": 63}, ["body", "width"], "greater_than_equal"),
+        ("flux-2-pro", {"width": "1024"}, ["body", "width"], "int_type"),
+        ("flux-2-pro", {"width": True}, ["body", "width"], "int_type"),
+        ("flux-2-pro", {"height": 0.5}, ["body", "height"], "int_from_float"),
+        ("flux-2-pro", {"width": 2048, "height": 2049}, ["body"], "value_error"),
+        ("flux-2-max", {"output_format": "gif"}, ["body", "output_format"], "enum"),
+        ("flux-2-max", {"safety_tolerance": 6}, ["body", "safety_tolerance"], "less_than_equal"),
+        ("flux-2-flex", {"guidance": 1}, ["body", "guidance"], "greater_than_equal"),
+        ("flux-2-flex", {"webhook_url": "ftp://x"}, ["body", "webhook_url"], "url_parsing"),
+        ("flux-pro-1.1", {"width": 257}, ["body", "width"], "multiple_of"),
+        ("flux-pro-1.1", {"height": 1472}, ["body", "height"], "less_than_equal"),
+        ("flux-tools/erase-v1", {"mask": "aGk="}, ["body", "image"], "missing"),
+    ],
+)
+def test_a_wrong_body_is_422_in_fastapis_shape(
+    caller: FluxCaller, model: str, body: dict[str, object], loc: list[str], kind: str
+) -> None:
+    response = caller.submit(model, **body)
+    assert response.status == 422
+    (problem,) = response.json()["detail"]
+    assert (problem["loc"], problem["type"]) == (loc, kind)
+    assert problem["msg"]
+
+
+@pytest.mark.parametrize("body", ["", "[", "[" * 5000, "[]", '{"prompt": NaN}', "\xff"])
+def test_a_body_that_is_no_json_object_is_422(caller: FluxCaller, body: str) -> None:
+    url, headers = f"{caller.url}/v1/flux-2-pro", {"x-key": caller.key}
+    response = caller.http.request("POST", url, body=body.encode("latin-1"), headers=headers)
+    assert response.status == 422
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "cost"),
+    [
+        ("flux-2-pro", {"width": 1024, "height": 1024}, 3.0),
+        ("flux-2-pro", {"width": 1024, "height": 1025}, 4.5),
+        ("flux-2-max", {"width": 2048, "height": 2048}, 16.0),
+        ("flux-2-max", {"input_image": "aGk=", "input_image_2": "aGk="}, 13.0),
+        ("flux-2-flex", {}, 5.0),
+        ("flux-pro-1.1", {"width": 1440, "height": 1440}, 4.0),
+    ],
+)
+def test_the_price_counts_megapixels_rounded_up(
+    caller: FluxCaller, model: str, body: dict[str, object], cost: float
+) -> None:
+    assert caller.submit(model, **body).json()["cost"] == cost
+
+
+def test_credits_fall_by_the_cost(caller: FluxCaller) -> None:
+    def balance() -> float:
+        url, headers = f"{caller.url}/v1/credits", {"x-key": caller.key}
+        credits_left: float = caller.http.request("GET", url, headers=headers).json()["credits"]
+        return credits_left
+
+    before = balance()
+    caller.submitted("flux-2-max")
+    assert balance() == before - 7
+
+
+def test_with_a_webhook_the_answer_has_no_polling_url_unless_set(
+    simulator: Simulator, caller: FluxCaller
+) -> None:
+    hook = "http://127.0.0.1:9/hook"
+    answer = caller.submit(webhook_url=hook).json()
+    assert (answer["webhook_url"], answer["cost"]) == (hook, 3.0)
+    assert "status" in answer
+    assert "polling_url" not in answer
+    simulator.change(webhook_answer="with-polling-url")
+    assert "polling_url" in caller.submit(webhook_url=hook).json()
+
+
+def test_more_tasks_than_slots_are_429_until_one_ends(
+    simulator: Simulator, caller: FluxCaller
+) -> None:
+    simulator.change(max_active=1, min_seconds=0.5, max_seconds=0.5, retry_after_seconds=7)
+    first = caller.submitted()
+    refused = caller.submit()
+    assert (refused.status, refused.headers["Retry-After"]) == (429, "7")
+    assert isinstance(refused.json()["detail"], str)
+    caller.finished(first)
+    caller.submitted()
+
+
+def test_never_more_tasks_are_active_than_there_are_slots(ledger_path: Path) -> None:
+    with Simulator.start(ledger_path, "--max-active", "5", "--max-seconds", "0.3") as simulator:
+        with FluxCaller(simulator.url) as caller, ThreadPoolExecutor(30) as threads:
+            statuses = list(threads.map(lambda _: caller.submit().status, range(60)))
+        state, accepted = simulator.state(), simulator.ledger("accepted")
+    assert statuses.count(200) == len(accepted) < 60
+    assert state["max_active_seen"] == max(line["active"] for line in accepted) == 5
+    assert state["submissions"] == {"received": 60, "refused": {"429": 60 - len(accepted)}}

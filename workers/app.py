@@ -1,0 +1,52 @@
+"""The Celery app that workers and beat run: `celery -A workers.app …`."""
+
+from celery import Celery, bootsteps, signals
+
+from service.logs import configure_logs
+from service.queue import CONSUMER_TIMEOUT_SECONDS, IO_QUEUE, make_celery
+from service.settings import load_settings
+from service.wiring import WORKER_POOL_SIZE, Wiring
+from workers.schedule import beat_schedule
+from workers.tasks import register
+
+#: How long a worker that is told to stop waits for the acts under way, seconds.
+DRAIN_SECONDS = 25.0
+
+settings = load_settings()
+wiring = Wiring(settings, pool_size=WORKER_POOL_SIZE)
+celery: Celery = make_celery(
+    settings.celery_broker_url.get_secret_value(), socket_timeout_seconds=CONSUMER_TIMEOUT_SECONDS
+)
+celery.conf.beat_schedule = beat_schedule(settings.sweep_interval_seconds)
+lanes = wiring.lanes()
+register(celery, wiring, lanes)
+
+
+class LanesStep(bootsteps.StartStopStep):
+    """Starts and stops the lanes with the worker that consumes the io queue."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def include_if(self, parent: object) -> bool:
+        """Run lanes only where their doorbells are heard."""
+        return IO_QUEUE in getattr(parent, "app").amqp.queues.consume_from  # noqa: B009 - untyped
+
+    def start(self, _parent: object) -> None:
+        """Begin to work: a worker looks for due rows at once, whoever rings."""
+        for lane in lanes.values():
+            lane.start()
+
+    def stop(self, _parent: object) -> None:
+        """Claim no more, and let the acts under way end and be recorded."""
+        for lane in lanes.values():
+            lane.close()
+        for lane in lanes.values():
+            lane.join(DRAIN_SECONDS)
+
+
+celery.steps["worker"].add(LanesStep)
+
+
+@signals.setup_logging.connect
+def _configure_logs(**_: object) -> None:
+    configure_logs(settings.log_level)
