@@ -7,13 +7,14 @@ made before a fork is safe after it.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from service.clients.flux import PROVIDERS, FluxClient
 from service.clients.object_store import ObjectStore
 from service.clients.outbound import AddressGuard, Answer, Outbound
 from service.clients.spool import ResultSpool, WebhookSpool
-from service.database import Database, connect
+from service.database import Database, Ring, connect
 from service.documents import Documents
 from service.generation import CATALOGUE
 from service.keys import Keys
@@ -61,17 +62,20 @@ class Wiring:
 
     settings: Settings
     pool_size: int = WEB_POOL_SIZE
+    #: Another way to ring lanes than over the broker; for tests of single steps.
+    ring: Ring | None = None
 
     @cached_property
-    def sender(self) -> CelerySender:
+    def sender(self) -> Ring:
         """Rings lanes."""
-        return CelerySender(self.settings.celery_broker_url.get_secret_value())
+        broker_url = self.settings.celery_broker_url.get_secret_value()
+        return self.ring or CelerySender(broker_url).ring
 
     @cached_property
     def database(self) -> Database:
         """Transactions."""
         url = self.settings.database_url.get_secret_value()
-        return Database(connect(url, pool_size=self.pool_size), self.sender.ring)
+        return Database(connect(url, pool_size=self.pool_size), self.sender)
 
     @cached_property
     def object_store(self) -> ObjectStore:
@@ -81,7 +85,8 @@ class Wiring:
     @cached_property
     def guard(self) -> AddressGuard:
         """Says where a request of ours may go."""
-        return AddressGuard(self.settings.egress_allowed_networks)
+        own_name = urlsplit(self.settings.base_url).hostname or ""
+        return AddressGuard(self.settings.egress_allowed_networks, own_names=[own_name])
 
     @cached_property
     def outbound(self) -> Outbound:
@@ -229,7 +234,7 @@ class Wiring:
                 step,  # type: ignore[arg-type] # a lane's claims and outcomes are its step's own
                 capacity=capacity,
                 look_every_seconds=LOOK_EVERY_SECONDS,
-                ring_others=self.sender.ring,
+                ring_others=self.sender,
             )
             for message, (step, capacity) in steps.items()
         }

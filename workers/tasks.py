@@ -43,7 +43,7 @@ def register(celery: Celery, wiring: Wiring, lanes: Mapping[Message, Bell]) -> N
         step = wiring.derive
         while bare := step.claim(DERIVE_BATCH):
             if len(bare) == DERIVE_BATCH:
-                wiring.sender.ring(Message.DERIVE)
+                wiring.sender(Message.DERIVE)
             step.record([(image, step.act(image)) for image in bare])
 
     @celery.task(name=Message.SWEEP.value)

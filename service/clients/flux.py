@@ -83,7 +83,7 @@ class FluxClient:
                 guarded=False,
                 before_send=before_send,
             )
-        except errors.NotSent as error:
+        except (errors.NotSent, AddressForbidden) as error:
             return NotSent(str(error))
         except errors.OutcomeUnknown as error:
             return Unknown(str(error))

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, Self
 
+from service.embedded.guardian import Guardian
 from service.embedded.process import Process, StartFailed
 
 RELEASE = "release"
@@ -60,8 +61,9 @@ class Supervisor:
     """Starts each command through the shell, starts again what ends, forwards the output.
 
     A command is one program with its arguments; `$NAME` is expanded by the shell and must be set.
-    Programs of the running interpreter's environment come first on the path. Use from the main
-    thread only, except `request_stop`.
+    Programs of the running interpreter's environment come first on the path. Use it as a context,
+    from the main thread only, except `request_stop`: after the block everything is gone, and so it
+    is when this process is killed inside.
     """
 
     def __init__(
@@ -78,6 +80,14 @@ class Supervisor:
         self._width = max(map(len, commands), default=0)
         self._selector = selectors.DefaultSelector()
         self._stop_requests = 0
+
+    def __enter__(self) -> Self:
+        self._guardian = Guardian()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._selector.close()
+        self._guardian.close()
 
     def release(self) -> None:
         """Run the command named `release`, if there is one, to its end.
@@ -133,6 +143,7 @@ class Supervisor:
             env=self._environment,
             cwd=self._cwd,
         )
+        self._guardian.watch(process.pid)
         program.process = process
         program.started_at = time.monotonic()
         os.set_blocking(self._pipe(process).fileno(), False)
@@ -161,6 +172,7 @@ class Supervisor:
         if self._pipe(process) in self._selector.get_map():
             self._selector.unregister(self._pipe(process))
         process.stop()  # ends its children too, which would hold its port
+        self._guardian.forget(process.pid)
         program.process = None
 
     def _stop(self) -> None:
@@ -178,7 +190,6 @@ class Supervisor:
         for program in self._programs:
             if program.process:
                 self._end(program, program.process)
-        self._selector.close()
 
     def _forward(self) -> None:
         if not self._selector.get_map():

@@ -31,6 +31,9 @@ def up() -> int:
     except KeyboardInterrupt:
         print("Stopped before it was ready.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # the terminal is gone, or the program that read our output
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
 
 
@@ -42,14 +45,14 @@ def _serve(home: Path) -> None:
         set_aside(Path(environment["DARKROOM_HOME"]))
         print("\n".join(addresses(environment)))
         print(f"Servers    ready in {time.monotonic() - began:.1f} s\n", flush=True)
-        supervisor = Supervisor(commands, environment, _ROOT)
-        supervisor.release()
         failures: list[StartFailed] = []
-        welcome = threading.Thread(
-            target=_welcome, args=(environment, supervisor, failures), name="welcome", daemon=True
-        )
-        welcome.start()
-        supervisor.run()
+        with Supervisor(commands, environment, _ROOT) as supervisor:
+            supervisor.release()
+            welcome = threading.Thread(
+                target=_welcome, args=(environment, supervisor, failures), daemon=True
+            )
+            welcome.start()
+            supervisor.run()
     if failures:
         raise failures[0]
     print("Stopped", flush=True)

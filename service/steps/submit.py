@@ -30,8 +30,8 @@ from service.upstream import Accepted, NotSent, Refused, SubmitOutcome, Unknown
 log = get_log(__name__)
 
 MAX_BACKOFF_SECONDS = 60.0
-#: Besides deadline and timeout, before the sweep parks a silent submission.
-PARK_MARGIN_SECONDS = 10.0
+#: A submission silent for longer than its deadline and this many timeouts is parked by the sweep.
+PARK_AFTER_TIMEOUTS = 7 / 6
 
 TOO_MANY_REQUESTS = 429
 #: A bad key or an empty account fails no job; it closes the gate for all.
@@ -154,7 +154,7 @@ class Submit:
             .limit(room)
             .with_for_update(skip_locked=True)
         )
-        silent = self.send_deadline_seconds + self.timeout_seconds + PARK_MARGIN_SECONDS
+        silent = self.send_deadline_seconds + self.timeout_seconds * PARK_AFTER_TIMEOUTS
         rows = tx.rows(
             update(jobs)
             .where(jobs.c.id.in_(waiting.scalar_subquery()), jobs.c.status == Status.QUEUED)

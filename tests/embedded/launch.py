@@ -24,9 +24,9 @@ def _servers(home: Path) -> None:
 
 
 def _supervisor(procfile: Path) -> None:
-    supervisor = Supervisor(read_procfile(procfile), os.environ, procfile.parent)
-    supervisor.release()
-    supervisor.run()
+    with Supervisor(read_procfile(procfile), os.environ, procfile.parent) as supervisor:
+        supervisor.release()
+        supervisor.run()
     sys.stdout.write("stopped\n")
 
 

@@ -12,6 +12,8 @@ from service.embedded.supervisor import read_procfile
 
 
 def procfile(directory: Path, *lines: str) -> Path:
+    """Write a Procfile, and beside it an empty file for `tail -f` to wait on."""
+    (directory / "quiet").touch()
     path = directory / "Procfile"
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -45,7 +47,7 @@ def test_nothing_starts_when_release_fails(tmp_path: Path, launch: Launch) -> No
 def test_a_dead_process_is_started_again_after_a_growing_delay(
     tmp_path: Path, launch: Launch
 ) -> None:
-    launcher = launch("supervisor", procfile(tmp_path, f"web: tail -f {tmp_path}/Procfile"))
+    launcher = launch("supervisor", procfile(tmp_path, f"web: tail -f {tmp_path}/quiet"))
     (first,) = eventually(lambda: running(f"tail -f {tmp_path}"))
     subprocess.run(["/bin/kill", "-9", str(first)], check=True)
     (second,) = eventually(lambda: set(running(f"tail -f {tmp_path}")) - {first})
@@ -62,7 +64,7 @@ def test_what_a_dead_process_leaves_is_ended_before_it_starts_again(
     tmp_path: Path, launch: Launch
 ) -> None:
     program = tmp_path / "program"
-    program.write_text(f"tail -f {tmp_path}/Procfile & wait")
+    program.write_text(f"tail -f {tmp_path}/quiet & wait")
     launch("supervisor", procfile(tmp_path, f"web: sh {program}"))
     (leader,) = eventually(lambda: running(f"sh {program}"))
     (child,) = eventually(lambda: running(f"tail -f {tmp_path}"))
@@ -74,7 +76,7 @@ def test_what_a_dead_process_leaves_is_ended_before_it_starts_again(
 def test_only_the_leader_is_asked_to_stop_and_it_may_finish(tmp_path: Path, launch: Launch) -> None:
     program = tmp_path / "program"
     program.write_text(
-        f"tail -f {tmp_path}/Procfile & child=$!\n"
+        f"tail -f {tmp_path}/quiet & child=$!\n"
         "trap 'kill -0 $child && echo child lives; exit' TERM\n"
         "echo ready; wait\n"
     )

@@ -1,0 +1,190 @@
+"""Real servers once per run, a database of its own per test."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from fakes.ringing import Ringing
+from fakes.simulator import Simulator
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+
+from service.embedded.postgres import Postgres
+from service.embedded.seaweedfs import SeaweedFS
+from service.embedded.stack import running
+from service.embedded.valkey import Valkey
+from service.keys import NewKey
+from service.settings import Settings, load_settings
+from service.web.app import create_app
+from service.wiring import Wiring
+
+ROOT = Path(__file__).parents[1]
+TEMPLATE = "darkroom_template"
+
+#: The product's schedules, fast enough to watch.
+QUICK = {
+    "SWEEP_INTERVAL_SECONDS": "0.3",
+    "LEASE_SECONDS": "3",
+    "FLUX_TIMEOUT_SECONDS": "3",
+    "SEND_DEADLINE_SECONDS": "1",
+    "UNCONFIRMED_GRACE_SECONDS": "2",
+    "POLL_AFTER_SECONDS": "1.5",
+    "POLL_INTERVAL_SECONDS": "0.5",
+    "UPSTREAM_DEADLINE_SECONDS": "30",
+    "CALLBACK_SCHEDULE_SECONDS": "0,0.2,0.4,0.8,1.6,3.2",
+}
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    """PostgreSQL, Valkey and S3 of this run, as the variables that name them."""
+    home = tmp_path_factory.mktemp("servers")
+    with running(
+        SeaweedFS(home / "s3", home / "s3.log", bucket="images"),
+        Valkey(home / "valkey", home / "valkey.log", durable=False),
+        Postgres(home / "postgres", home / "postgres.log", durable=False),
+    ) as environment:
+        yield environment
+
+
+def _administer(url: str, statement: str) -> None:
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+
+
+@pytest.fixture(scope="session")
+def template_database(servers: Mapping[str, str]) -> str:
+    """A migrated, empty database to copy from."""
+    url = servers["DATABASE_URL"]
+    _administer(url, f"CREATE DATABASE {TEMPLATE}")
+    migrate(_named(url, TEMPLATE))
+    return TEMPLATE
+
+
+def _named(url: str, database: str) -> str:
+    return make_url(url).set(database=database).render_as_string(hide_password=False)
+
+
+def migrate(database_url: str, *arguments: str) -> None:
+    """Run Alembic as the Procfile's release does."""
+    subprocess.run(
+        [sys.executable, "-m", "alembic", *(arguments or ("upgrade", "head"))],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": database_url},
+        check=True,
+        capture_output=True,
+    )
+
+
+@pytest.fixture
+def database_url(servers: Mapping[str, str], template_database: str) -> Iterator[str]:
+    """A database of this test's own."""
+    name = f"test_{uuid4().hex}"
+    _administer(servers["DATABASE_URL"], f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    yield _named(servers["DATABASE_URL"], name)
+    _administer(servers["DATABASE_URL"], f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def shared_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    ledger = tmp_path_factory.mktemp("flux") / "ledger.jsonl"
+    quick = ("--min-seconds", "0.02", "--max-seconds", "0.1", "--webhook-retry-seconds", "0.3,1,2")
+    with Simulator.start(ledger, *quick) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(shared_simulator: Simulator) -> Iterator[Simulator]:
+    """The upstream of this run, without faults and as it was started."""
+    before = shared_simulator.state()["settings"]
+    yield shared_simulator
+    shared_simulator.clear_faults()
+    shared_simulator.change(**before)
+
+
+@pytest.fixture
+def environment(
+    servers: Mapping[str, str], database_url: str, simulator: Simulator, tmp_path: Path
+) -> dict[str, str]:
+    """Every variable of a whole service of this test's own."""
+    return {
+        **{name: value for name, value in servers.items() if name != "DATABASE_URL"},
+        **QUICK,
+        "DATABASE_URL": database_url,
+        "S3_PREFIX": f"{tmp_path.name}-{uuid4().hex[:8]}/",
+        "SECRET_KEY": "a-key-for-tests-long-enough-to-be-one",
+        "FLUX_PROVIDER": "simulator",
+        "FLUX_API_URL": f"{simulator.url}/v1",
+        "FLUX_API_KEY": "simulator-key",
+        "EGRESS_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128",
+        "DARKROOM_HOME": str(tmp_path / "home"),
+    }
+
+
+@pytest.fixture
+def settings(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings of this test, read from the environment as the product reads them."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return load_settings()
+
+
+@pytest.fixture
+def ringing() -> Ringing:
+    """What was rung, in order."""
+    return Ringing()
+
+
+@pytest.fixture
+def wiring(settings: Settings, ringing: Ringing) -> Iterator[Wiring]:
+    """The product's parts on real servers; doorbells are noted instead of rung."""
+    wiring = Wiring(settings, ring=ringing)
+    yield wiring
+    wiring.database.dispose()
+
+
+@pytest.fixture
+def key(wiring: Wiring) -> NewKey:
+    """A key of the project `default`."""
+    return wiring.keys.create("default")
+
+
+@dataclass(frozen=True)
+class Api:
+    """A caller with a key, over Flask's test client."""
+
+    client: FlaskClient
+    api_key: str
+
+    def headers(self, **more: str) -> dict[str, str]:
+        named = {name.replace("_", "-"): value for name, value in more.items()}
+        return {"Authorization": f"Bearer {self.api_key}", **named}
+
+    def get(self, path: str, **headers: str):  # type: ignore[no-untyped-def] # noqa: ANN201
+        return self.client.get(path, headers=self.headers(**headers))
+
+    def post(self, path: str, body: object = None, **headers: str):  # type: ignore[no-untyped-def] # noqa: ANN201
+        return self.client.post(path, json=body, headers=self.headers(**headers))
+
+
+@pytest.fixture
+def client(wiring: Wiring) -> Iterator[FlaskClient]:
+    """A browser or program without a key."""
+    app = create_app(wiring)
+    app.testing = False
+    with contextlib.closing(app.test_client()) as client:  # type: ignore[type-var]
+        yield client
+
+
+@pytest.fixture
+def api(client: FlaskClient, key: NewKey) -> Api:
+    """A caller of the project `default`."""
+    return Api(client, key.api_key)

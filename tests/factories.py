@@ -1,0 +1,121 @@
+"""Rows in any state, made by the product's own steps wherever a step makes them."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Row, select, update
+
+from service.ids import Kind, read_id
+from service.keys import NewKey
+from service.lanes import Step
+from service.models import Attempt, JobEvent, Project, jobs
+from service.steps.enqueue import JobRequest
+from service.upstream import Accepted, Ready
+from service.wiring import Wiring
+
+PROMPT = "a lighthouse at dusk"
+
+
+def project_id(wiring: Wiring, key: NewKey) -> UUID:
+    """Return the id of a key's project."""
+    with wiring.database.transaction() as tx:
+        found: UUID = tx.scalar(select(Project.id).where(Project.name == key.project))
+    return found
+
+
+def enqueue(wiring: Wiring, key: NewKey, **overrides: Any) -> UUID:  # noqa: ANN401
+    """Enqueue a job and return its id."""
+    wanted: dict[str, Any] = {
+        "model": "flux-2-pro",
+        "input": {"prompt": PROMPT, "width": 256, "height": 256},
+        "sha256": hashlib.sha256(uuid4().bytes).digest(),
+        **overrides,
+    }
+    found: UUID = wiring.enqueue.accept(project_id(wiring, key), JobRequest(**wanted)).row.id
+    return found
+
+
+def run(step: Step[Any, Any], limit: int = 10) -> list[Any]:
+    """Do one claim, act and record of a lane's step; return the outcomes."""
+    ended = [(claim, step.act(claim)) for claim in step.claim(limit)]
+    if ended:
+        step.record(ended)
+    return [outcome for _, outcome in ended]
+
+
+def job(wiring: Wiring, job_id: UUID) -> Row[Any]:
+    """Return a job's row."""
+    with wiring.database.transaction() as tx:
+        row: Row[Any] = tx.first(select(*jobs.c).where(jobs.c.id == job_id))
+    return row
+
+
+def events(wiring: Wiring, job_id: UUID) -> list[str]:
+    """Return the types of a job's events in order."""
+    with wiring.database.transaction() as tx:
+        rows = tx.rows(
+            select(JobEvent.type).where(JobEvent.job_id == job_id).order_by(JobEvent.seq)
+        )
+    return [row.type for row in rows]
+
+
+def due_now(wiring: Wiring, job_id: UUID) -> None:
+    """Let a job's waiting time pass."""
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    with wiring.database.transaction() as tx:
+        tx.execute(update(jobs).where(jobs.c.id == job_id).values(due_at=past))
+
+
+def attempt_id(wiring: Wiring, job_id: UUID) -> UUID:
+    """Return the id of a job's newest attempt."""
+    with wiring.database.transaction() as tx:
+        found: UUID = tx.scalar(
+            select(Attempt.id).where(Attempt.job_id == job_id).order_by(Attempt.number.desc())
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class SignedWebhook:
+    """A webhook as Flux would send it for an attempt of ours."""
+
+    token: str
+    body: bytes
+    secrets: list[str]
+    signatures: list[str]
+
+
+def webhook(wiring: Wiring, job_id: UUID, **content: Any) -> SignedWebhook:  # noqa: ANN401
+    """Return a genuine webhook for a job's newest attempt; its URL leads nowhere by default."""
+    attempt = attempt_id(wiring, job_id)
+    body = {
+        "id": "task-1",
+        "status": "Ready",
+        "result": {"sample": "http://127.0.0.1:9/sample.jpeg", "seed": 7},
+        **content,
+    }
+    signer = wiring.webhook_signer
+    return SignedWebhook(
+        signer.token(attempt), json.dumps(body).encode(), [signer.secret(attempt)], []
+    )
+
+
+def hear(wiring: Wiring, sent: SignedWebhook) -> None:
+    """Give the receiver's step a webhook."""
+    wiring.receive.hear(sent.token, sent.body, sent.secrets, sent.signatures)
+
+
+def known_job(document: dict[str, Any]) -> UUID:
+    """Return the UUID of a job document."""
+    found = read_id(Kind.JOB, document["id"])
+    assert found is not None
+    return found
+
+
+#: An upstream's yes, for steps that are given outcomes directly.
+ACCEPTED = Accepted(task_id="task-1", polling_url=None, cost=None)
+READY = Ready(url="http://127.0.0.1:9/sample.jpeg", expires_at=None, facts={"seed": 7})
