@@ -3,10 +3,12 @@
 Needs DATABASE_URL only. One migration runs at a time, whichever hosts try.
 """
 
+import sys
 from logging.config import dictConfig
 
 from alembic import context
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from service.models import Base
 from service.settings import DatabaseSettings
@@ -20,7 +22,11 @@ def run() -> None:
         {"version": 1, "disable_existing_loggers": False, "loggers": {"alembic": {"level": "INFO"}}}
     )
     engine = create_engine(DatabaseSettings().database_url.get_secret_value())
-    with engine.connect() as connection:
+    try:
+        connection = engine.connect()
+    except OperationalError as error:
+        sys.exit(f"DATABASE_URL: the database does not answer: {error.orig}")
+    with connection:
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
         # ends the transaction that the statement began: Alembic commits only one of its own
         connection.commit()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from psycopg.errors import ReadOnlySqlTransaction
 from sqlalchemy import Connection, Engine, Executable, create_engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -35,9 +36,11 @@ def connect(url: str, *, pool_size: int) -> Engine:
     return create_engine(
         url,
         pool_size=pool_size,
-        max_overflow=pool_size,
+        max_overflow=0,
         pool_timeout=POOL_TIMEOUT_SECONDS,
         pool_pre_ping=True,
+        # prompts and secrets are parameters, and errors are logged
+        hide_parameters=True,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "options": options,
@@ -57,14 +60,21 @@ class Transaction:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.rings: dict[Message, None] = {}
+        self.counts: list[Callable[[], object]] = []
 
     def ring_after_commit(self, message: Message) -> None:
         """Ring a lane once this is committed; asking twice rings once."""
         self.rings[message] = None
 
+    def count_after_commit(self, count: Callable[[], object]) -> None:
+        """Raise a counter once this is committed: what is rolled back did not happen."""
+        self.counts.append(count)
+
     def execute(self, statement: Executable) -> int:
         """Execute a statement and return how many rows it touched."""
-        return self._connection.execute(statement).rowcount
+        # without the option SQLAlchemy forgets the count of an INSERT and says -1, which is true
+        keep = {"preserve_rowcount": True}
+        return self._connection.execute(statement, execution_options=keep).rowcount
 
     def rows(self, statement: Executable) -> list[Any]:
         """Return every row; statements here have a LIMIT of their own."""
@@ -91,8 +101,9 @@ class Database:
         """Commit what the block did, or nothing; then ring.
 
         Raises:
-            DatabaseUnavailable: no connection, or it broke. If it broke during the commit, the rows
-                may be there all the same: look them up by id, never assume a rollback.
+            DatabaseUnavailable: no connection, or it broke, or leads to a standby. If it broke
+                during the commit, the rows may be there all the same: look them up by id, never
+                assume a rollback.
         """
         try:
             with self._engine.connect() as connection:
@@ -102,9 +113,11 @@ class Database:
         except (OperationalError, InterfaceError, PoolTimeoutError) as error:
             raise DatabaseUnavailable(_reason(error)) from error
         except DBAPIError as error:
-            if error.connection_invalidated:
+            if error.connection_invalidated or isinstance(error.orig, ReadOnlySqlTransaction):
                 raise DatabaseUnavailable(_reason(error)) from error
             raise
+        for count in tx.counts:
+            count()
         for message in tx.rings:
             self._ring(message)
 

@@ -17,8 +17,13 @@ from service.ids import Kind, public_id
 #: `urls.self`, so a short life costs a caller one GET.
 IMAGE_URL_LIFETIME_SECONDS = 3600
 
-#: Callbacks stay thin: longer strings of the input are cut in them, characters.
+#: Callbacks stay under this; what is cut for it are long strings of the input.
+MAX_CALLBACK_BYTES = 20_000
+#: Longest string of the input in a callback that has room for it, characters.
 MAX_CALLBACK_INPUT_CHARS = 2000
+
+#: Shorter strings, such as a format, are never cut.
+_SHORT_CHARS = 40
 
 PRIORITIES = {"low": 0, "normal": 1, "high": 2}
 _PRIORITY_NAMES = {number: name for name, number in PRIORITIES.items()}
@@ -126,19 +131,24 @@ class Documents:
         }
 
     def callback(self, row: Any, images: Sequence[ImageRow], event: str, seq: int) -> str:  # noqa: ANN401
-        """Return the exact text of a callback's body, under 20 KB."""
+        """Return the exact text of a callback's body, under MAX_CALLBACK_BYTES as UTF-8."""
         job = self.job(row, images)
-        job["input"] = {name: _thin(value) for name, value in job["input"].items()}
-        return json.dumps(
-            {
-                "type": event,
-                "timestamp": when(datetime.now(UTC)),
-                "sequence": seq,
-                "data": job,
-            },
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )
+        whole, chars = job["input"], MAX_CALLBACK_INPUT_CHARS
+        while True:
+            job["input"] = {name: _thin(value, chars) for name, value in whole.items()}
+            text = json.dumps(
+                {
+                    "type": event,
+                    "timestamp": when(datetime.now(UTC)),
+                    "sequence": seq,
+                    "data": job,
+                },
+                ensure_ascii=False,
+                separators=(",", ":"),
+            )
+            if len(text.encode()) < MAX_CALLBACK_BYTES or not chars:
+                return text
+            chars //= 2
 
     def _job_image(self, row: ImageRow) -> Document:
         expires_at = datetime.now(UTC) + timedelta(seconds=IMAGE_URL_LIFETIME_SECONDS)
@@ -180,7 +190,7 @@ def credits_text(amount: Decimal | None) -> str | None:
     return None if amount is None else f"{amount.normalize():f}"
 
 
-def _thin(value: object) -> object:
-    if isinstance(value, str) and len(value) > MAX_CALLBACK_INPUT_CHARS:
-        return f"{value[:MAX_CALLBACK_INPUT_CHARS]}… ({len(value)} characters)"
+def _thin(value: object, chars: int) -> object:
+    if isinstance(value, str) and len(value) > max(chars, _SHORT_CHARS):
+        return f"{value[:chars]}… ({len(value)} characters)"
     return value

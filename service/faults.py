@@ -1,11 +1,12 @@
 """Named places where a test may kill this process, so that a crash can be proved harmless.
 
-`FAULT_POINT=store.after_put` makes the process kill itself when it gets there. Unset, a point costs
-one comparison.
+`FAULT_POINT=store.after_put` makes the process say so and kill itself when it gets there.
+Unset, a point costs one comparison.
 """
 
 import os
 import signal
+import sys
 
 _POINT = os.environ.get("FAULT_POINT", "")
 
@@ -32,4 +33,6 @@ POINTS = (
 def fault_point(name: str) -> None:
     """Kill this process, as power loss would, if a test asked for it here."""
     if _POINT and name == _POINT:
+        sys.stderr.write(f"killed at {name}\n")
+        sys.stderr.flush()
         os.kill(os.getpid(), signal.SIGKILL)

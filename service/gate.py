@@ -6,14 +6,14 @@ gives one back. A bad key, an empty account or five unknown outcomes in a row cl
 job at a time may then probe it.
 """
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import CTE, case, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from service.clock import seconds
 from service.database import Transaction
 from service.logs import get_log
-from service.models import Gate, Job
-from service.states import HOLDS_SLOT
+from service.models import Gate, Project, jobs
+from service.states import HOLDS_SLOT, Status
 
 log = get_log(__name__)
 
@@ -21,6 +21,12 @@ log = get_log(__name__)
 BREAKER_FAILURES = 5
 BREAKER_REASON = "Flux does not say what becomes of our submissions"
 BREAKER_PROBE_SECONDS = 15
+#: A bad key or an empty account fails no job; it closes the gate for all.
+ACCOUNT_STATUSES = {
+    401: "Flux refuses our API key (401)",
+    402: "the Flux account is out of credits (402)",
+    403: "Flux refuses our API key (403)",
+}
 #: How often a bad key or an empty account is tried again.
 ACCOUNT_PROBE_SECONDS = 60
 
@@ -34,7 +40,9 @@ def room(tx: Transaction, provider: str, max_active: int) -> int:
         .with_for_update()
     )
     active = tx.scalar(
-        select(func.count()).where(Job.provider == provider, Job.status.in_(sorted(HOLDS_SLOT)))
+        select(func.count()).where(
+            jobs.c.provider == provider, jobs.c.status.in_(sorted(HOLDS_SLOT))
+        )
     )
     if gate is None:
         return 0
@@ -44,12 +52,58 @@ def room(tx: Transaction, provider: str, max_active: int) -> int:
     return min(free, 1) if gate.probe else 0
 
 
+def turns(provider: str, room: int) -> CTE:
+    """Select and lock the `room` queued jobs whose turn it is.
+
+    Projects take turns, and what a project has upstream already counts as turns taken. Within a
+    project priority decides, then time. Costs the same however long the queue is.
+    """
+    held = (
+        select(jobs.c.project_id, func.count().label("turns"))
+        .where(jobs.c.provider == provider, jobs.c.status.in_(sorted(HOLDS_SLOT)))
+        .group_by(jobs.c.project_id)
+        .subquery()
+    )
+    urgency = (jobs.c.priority.desc(), jobs.c.due_at)
+    next_of_project = (
+        select(jobs.c.id, jobs.c.due_at, func.row_number().over(order_by=urgency).label("turn"))
+        .where(
+            jobs.c.project_id == Project.id,
+            jobs.c.status == Status.QUEUED,
+            jobs.c.due_at <= func.now(),
+            jobs.c.provider == provider,
+            or_(jobs.c.expires_at.is_(None), jobs.c.expires_at > func.now()),
+        )
+        .order_by(*urgency)
+        .limit(room)
+        .lateral()
+    )
+    fair = (
+        select(next_of_project.c.id)
+        .select_from(Project)
+        .join(next_of_project, true())
+        .outerjoin(held, held.c.project_id == Project.id)
+        .order_by(func.coalesce(held.c.turns, 0) + next_of_project.c.turn, next_of_project.c.due_at)
+        .limit(room)
+    )
+    return (
+        select(jobs.c.id)
+        .where(jobs.c.id.in_(fair), jobs.c.status == Status.QUEUED)
+        # a caller may be withdrawing one of them right now
+        .with_for_update(skip_locked=True)
+        .cte("turns")
+    )
+
+
 def probe_sent(tx: Transaction, provider: str) -> None:
     """Note that a job goes through a closed gate, so that no second one follows at once."""
+    wait = case(
+        (Gate.closed_reason == BREAKER_REASON, BREAKER_PROBE_SECONDS), else_=ACCOUNT_PROBE_SECONDS
+    )
     tx.execute(
         update(Gate)
         .where(Gate.provider == provider, Gate.closed_reason.is_not(None))
-        .values(probe_at=func.now() + seconds(ACCOUNT_PROBE_SECONDS))
+        .values(probe_at=func.now() + seconds(wait))
     )
 
 

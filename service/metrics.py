@@ -1,9 +1,19 @@
 """Counters and histograms of this process; /metrics adds up all processes of the host.
 
-With PROMETHEUS_MULTIPROC_DIR set before the first import, every process writes to that folder.
+With PROMETHEUS_MULTIPROC_DIR set before the start, every process writes to that folder, web and
+workers alike; without it a process only knows its own counts.
 """
 
-from prometheus_client import Counter, Histogram
+import os
+from pathlib import Path
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client.multiprocess import MultiProcessCollector
+
+_FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+if _FOLDER is not None:
+    # the histogram below writes its first file at once
+    Path(_FOLDER).mkdir(parents=True, exist_ok=True)
 
 #: Jobs that ended, by status.
 JOBS_ENDED = Counter("darkroom_jobs_ended", "Jobs that reached a terminal status", ["status"])
@@ -19,3 +29,14 @@ READY_TO_STORED_SECONDS = Histogram(
     "Seconds from ready to stored; the URL lives 600",
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600),
 )
+
+
+def registry() -> CollectorRegistry:
+    """Return what all processes of this host have counted, or this one if it counts alone."""
+    if _FOLDER is None:
+        return REGISTRY
+    # somebody may have cleaned up under us; the counts are gone then, the service is not
+    Path(_FOLDER).mkdir(parents=True, exist_ok=True)
+    found = CollectorRegistry()
+    MultiProcessCollector(found, _FOLDER)  # type: ignore[no-untyped-call] # no types in the library
+    return found

@@ -20,9 +20,11 @@ from service.database import Transaction
 from service.documents import Document, Documents, ImageRow
 from service.ids import new_id
 from service.messages import Message
+from service.metrics import JOBS_ENDED, RESULTS
 from service.models import Attempt, Delivery, DeliveryStatus, JobEvent, jobs
 from service.states import (
     ENTERED_FROM,
+    FAILED_FROM,
     MAYBE_CHARGED,
     PROMOTABLE,
     TERMINAL,
@@ -31,6 +33,9 @@ from service.states import (
     Status,
 )
 from service.upstream import Ended, InProgress, Ready
+
+#: A URL that says it lives longer is not believed: its job would be tried for ever, seconds.
+MAX_RESULT_LIFETIME_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -48,13 +53,19 @@ class Moves:
         to: Status,
         message: str,
         *,
+        sources: frozenset[Status] | None = None,
         attempt_number: int | None = None,
         detail: Document | None = None,
         images: Sequence[ImageRow] = (),
         **columns: Any,  # noqa: ANN401 - the columns' own types
     ) -> Row[Any] | None:
-        """Move a job, note it in the timeline, owe the callback; None if the job was elsewhere."""
+        """Move a job, note it in the timeline, owe the callback; None if the job was elsewhere.
+
+        `sources` are the states it may be in, if they are fewer than those `to` allows.
+        """
         conditions = [jobs.c.id == job_id, _enterable(to)]
+        if sources is not None:
+            conditions.append(jobs.c.status.in_(sorted(sources)))
         if attempt_number is not None:
             conditions.append(jobs.c.attempt_count == attempt_number)
         values: dict[str, Any] = {
@@ -72,6 +83,8 @@ class Moves:
         )
         if row is not None:
             self._owe(tx, row, images)
+            if to in TERMINAL:
+                tx.count_after_commit(JOBS_ENDED.labels(status=to.value).inc)
         return row
 
     def fail(
@@ -84,19 +97,22 @@ class Moves:
         attempt_number: int | None = None,
         upstream_status: int | None = None,
         detail: Document | None = None,
+        **columns: Any,  # noqa: ANN401 - the columns' own types
     ) -> Row[Any] | None:
-        """End a job without an image."""
+        """End a job without an image, unless it has left the states that this failure is of."""
         return self.move(
             tx,
             job_id,
             Status.FAILED,
             message,
+            sources=FAILED_FROM[code],
             attempt_number=attempt_number,
             detail={"code": code.value, **(detail or {})},
             error_code=code,
             error_message=message,
             error_upstream_status=upstream_status,
             maybe_charged=code in MAYBE_CHARGED,
+            **columns,
         )
 
     def take_result(
@@ -118,6 +134,7 @@ class Moves:
                 result.message,
                 attempt_number=attempt_number,
                 detail={"heard_by": heard_by, **result.details},
+                task_id=func.coalesce(jobs.c.task_id, result.task_id),
             )
         else:
             row = self._store(tx, job_id, attempt_number, result, heard_by)
@@ -131,6 +148,7 @@ class Moves:
                 ended_at=func.coalesce(Attempt.ended_at, func.now()),
             )
         )
+        tx.count_after_commit(RESULTS.labels(heard_by=heard_by).inc)
         # a slot is free again
         tx.ring_after_commit(Message.SUBMIT)
         return True
@@ -155,8 +173,10 @@ class Moves:
             task_id=func.coalesce(jobs.c.task_id, result.task_id),
             cost_actual=func.coalesce(jobs.c.cost_actual, result.cost),
             result_url=result.url,
-            result_expires_at=result.expires_at
-            or func.now() + seconds(self.result_lifetime_seconds),
+            result_expires_at=func.least(
+                result.expires_at or func.now() + seconds(self.result_lifetime_seconds),
+                func.now() + seconds(MAX_RESULT_LIFETIME_SECONDS),
+            ),
             result=result.facts,
         )
         if row is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from service.errors import ResultInvalid
 
@@ -22,8 +22,21 @@ THUMBNAIL_CONTENT_TYPE = "image/webp"
 _THUMBNAIL_QUALITY = 80
 _TAIL_BYTES = 64
 
-# Pillow warns from this size on and raises at twice the size; the warning is made an error below
+# Pillow warns from this size on and raises at twice the size. The warning becomes an error here,
+# once: `catch_warnings` around each file would change the filters of all threads.
 Image.MAX_IMAGE_PIXELS = MAX_IMAGE_PIXELS
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+#: What Pillow and the walks below raise for files that are none; it has no error of its own.
+_UNREADABLE = (
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+    OSError,  # UnidentifiedImageError is one
+    ValueError,
+    SyntaxError,
+    EOFError,
+    struct.error,
+)
 
 _KINDS = {
     "JPEG": ("image/jpeg", "jpg"),
@@ -58,21 +71,14 @@ def look_into(path: Path) -> Picture:
         ResultInvalid: no JPEG, PNG or WebP, too large, animated, or cut short.
     """
     try:
-        with warnings.catch_warnings(), path.open("rb") as file:
-            warnings.simplefilter("error")
+        with path.open("rb") as file:
             with Image.open(file, formats=tuple(_KINDS)) as image:
-                kind, (width, height) = str(image.format), image.size
-                frames = getattr(image, "n_frames", 1)
+                # Pillow says MPO of a JPEG that carries more, such as a gain map; none is animated
+                kind = "JPEG" if image.format == "MPO" else str(image.format)
+                width, height = image.size
+                frames = 1 if kind == "JPEG" else getattr(image, "n_frames", 1)
             _must_be_complete(kind, file, path.stat().st_size)
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        Warning,
-        OSError,
-        ValueError,
-        SyntaxError,
-        struct.error,
-    ) as error:
+    except _UNREADABLE as error:
         raise ResultInvalid(f"not an image that we keep ({type(error).__name__})") from error
     if width * height > MAX_IMAGE_PIXELS:
         raise ResultInvalid(f"{width}x{height} is more than {MAX_IMAGE_PIXELS} pixels")
@@ -95,7 +101,7 @@ def thumbnail(data: bytes) -> bytes:
             small = image if image.mode in {"RGB", "RGBA"} else image.convert("RGBA")
             out = io.BytesIO()
             small.save(out, "WEBP", quality=_THUMBNAIL_QUALITY, method=4)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except _UNREADABLE as error:
         raise ResultInvalid(f"the pixels cannot be decoded ({type(error).__name__})") from error
     return out.getvalue()
 

@@ -5,6 +5,7 @@ with which every worker came back after a broker restart: early acks, no results
 timeouts when publishing. What a worker hears of it decides nothing, PostgreSQL does.
 """
 
+import threading
 import time
 
 from celery import Celery
@@ -22,7 +23,7 @@ CONSUMER_TIMEOUT_SECONDS = 30.0
 PUBLISHER_TIMEOUT_SECONDS = 0.5
 #: A doorbell that nobody heard is worth nothing a little later: the sweep rings again.
 MESSAGE_LIFETIME_SECONDS = 30
-#: After a failed publish nobody tries again for so long, so that no request waits for the broker.
+#: After a failed ring nothing is tried for so long; the sweep rings what was missed.
 PAUSE_SECONDS = 1.0
 
 log = get_log(__name__)
@@ -65,21 +66,45 @@ def make_celery(broker_url: str, *, socket_timeout_seconds: float) -> Celery:
 
 
 class CelerySender:
-    """Rings lanes over the broker; a ring that cannot be sent is logged and forgotten."""
+    """Rings lanes over the broker, from a thread of its own.
+
+    Whoever rings never waits for the broker and never hears of its faults. Rings of one lane that
+    come while the broker is busy are one.
+    """
 
     def __init__(self, broker_url: str) -> None:
-        """Ring over this broker; it connects on the first ring."""
+        """Ring over this broker; thread and connection begin with the first ring."""
         self._app = make_celery(broker_url, socket_timeout_seconds=PUBLISHER_TIMEOUT_SECONDS)
-        self._silent_until = 0.0
+        # kombu sleeps two seconds before it says that it cannot connect
+        self._app.conf.broker_transport_options |= {
+            "max_retries": 0,
+            "interval_start": 0,
+            "interval_step": 0,
+            "interval_max": 0,
+        }
+        self._rung = threading.Condition()
+        self._pending: dict[Message, None] = {}
+        self._thread: threading.Thread | None = None
 
-    def ring(self, message: Message) -> None:
-        """Ring once; never raises, never takes longer than a second and a half."""
-        if time.monotonic() < self._silent_until:
-            return
-        try:
-            self._app.send_task(
-                message.value, ignore_result=True, expires=MESSAGE_LIFETIME_SECONDS, retry=False
-            )
-        except (KombuError, OSError) as error:
-            self._silent_until = time.monotonic() + PAUSE_SECONDS
-            log.warning("ring_failed", lane=message.stage, reason=type(error).__name__)
+    def __call__(self, message: Message) -> None:
+        """Ring once; returns at once."""
+        with self._rung:
+            self._pending[message] = None
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="ringing", daemon=True)
+                self._thread.start()
+            self._rung.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._rung:
+                self._rung.wait_for(lambda: self._pending)
+                message = next(iter(self._pending))
+                del self._pending[message]
+            try:
+                self._app.send_task(
+                    message.value, ignore_result=True, expires=MESSAGE_LIFETIME_SECONDS, retry=False
+                )
+            except (KombuError, OSError) as error:
+                log.warning("ring_failed", lane=message.stage, reason=type(error).__name__)
+                time.sleep(PAUSE_SECONDS)

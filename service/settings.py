@@ -22,6 +22,10 @@ DEFAULT_FLUX_URLS = {
 MIN_SECRET_KEY_CHARS = 32
 
 
+#: Seconds before a callback's next try.
+Wait = Annotated[float, Field(ge=0, le=30 * 86_400)]
+
+
 class SettingsError(Exception):
     """The environment does not configure a service that could run; the text names the variable."""
 
@@ -88,6 +92,9 @@ class Settings(DatabaseSettings):
     egress_allowed_networks: Annotated[list[IPv4Network | IPv6Network], NoDecode] = []
     #: Spool, embedded servers' data and dev.json.
     darkroom_home: Path = Path(".darkroom")
+    #: Results that may wait on this host's disk while S3 is away, bytes; at 80 % of it nothing more
+    #: is submitted.
+    spool_max_bytes: Annotated[int, Field(ge=1_000_000)] = 4_000_000_000
     #: debug, info, warning or error.
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
 
@@ -110,7 +117,7 @@ class Settings(DatabaseSettings):
     #: How long a result URL lives when it does not say so itself, seconds (BFL: ten minutes).
     result_lifetime_seconds: Annotated[float, Field(ge=1, le=86_400)] = 600.0
     #: Delays before each callback try after the one before, seconds, comma separated.
-    callback_schedule_seconds: Annotated[list[float], NoDecode, Field(min_length=1)] = [
+    callback_schedule_seconds: Annotated[list[Wait], NoDecode, Field(min_length=1)] = [
         0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400,
     ]  # fmt: skip
 

@@ -77,6 +77,21 @@ class ErrorCode(StrEnum):
     INTERNAL = "internal"
 
 
+#: From which states each failure may come. Whoever fails a job decided so some time ago: a result
+#: that came meanwhile must win.
+FAILED_FROM: dict[ErrorCode, frozenset[Status]] = {
+    ErrorCode.CONTENT_MODERATED: HOLDS_SLOT,
+    ErrorCode.REQUEST_MODERATED: HOLDS_SLOT,
+    ErrorCode.UPSTREAM_REJECTED: frozenset({Status.SUBMITTING, Status.UNCONFIRMED}),
+    ErrorCode.UPSTREAM_ERROR: HOLDS_SLOT,
+    ErrorCode.UPSTREAM_TIMEOUT: frozenset({Status.GENERATING}),
+    ErrorCode.SUBMISSION_UNCONFIRMED: frozenset({Status.UNCONFIRMED}),
+    ErrorCode.RESULT_EXPIRED: frozenset({Status.STORING}),
+    ErrorCode.RESULT_INVALID: frozenset({Status.STORING}),
+    ErrorCode.EXPIRED: frozenset({Status.QUEUED}),
+    ErrorCode.INTERNAL: ENTERED_FROM[Status.FAILED],
+}
+
 #: A late webhook with a result turns these failures into a success, with a second event.
 PROMOTABLE = frozenset({ErrorCode.SUBMISSION_UNCONFIRMED, ErrorCode.UPSTREAM_TIMEOUT})
 

@@ -5,6 +5,7 @@ missing fields. Facts: BFL's OpenAPI (2026-04) for `get_result`, BFL's release n
 for the webhook words (`SUCCESS` became `Ready`), recorded traffic for the fields of `result`.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -98,6 +99,8 @@ _MESSAGES = {
 }
 _FACTS = ("seed", "prompt", "start_time", "end_time", "duration")
 _MAX_TEXT = 500
+#: Deeper than any detail that was ever recorded.
+_MAX_DEPTH = 5
 
 
 def read_result(body: Mapping[str, Any]) -> Result:
@@ -111,14 +114,19 @@ def read_result(body: Mapping[str, Any]) -> Result:
         if url is None:
             # a success without an image: a poll may know better, the deadline ends it
             return InProgress(word, task_id)
-        kept = {name: facts[name] for name in _FACTS if name in facts}
+        kept = {name: _storable(facts[name]) for name in _FACTS if name in facts}
         return Ready(url, _expiry(url), kept, task_id, read_cost(body.get("cost")))
     code = _ENDED.get(word.lower())
     if code is None:
         return InProgress(word[:_MAX_TEXT], task_id)
-    details = body.get("details")
-    details = dict(details) if isinstance(details, Mapping) else {}
+    said = body.get("details")
+    details = _storable(said) if isinstance(said, Mapping) else {}
     return Ended(code, _explain(code, body, details), task_id, details)
+
+
+def storable_text(text: str) -> str:
+    """Return a text without what PostgreSQL does not keep: NUL, and halves of surrogate pairs."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def read_cost(value: object) -> Decimal | None:
@@ -156,5 +164,21 @@ def _expiry(url: str) -> datetime | None:
 def _text(value: object, limit: int = _MAX_TEXT) -> str | None:
     if not isinstance(value, str) or not value or len(value) > max(limit, _MAX_TEXT):
         return None
-    # PostgreSQL keeps neither NUL nor half a surrogate pair
-    return value.replace("\x00", "").encode("utf-8", "replace").decode()
+    return storable_text(value)
+
+
+def _storable(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON
+    """Return JSON as PostgreSQL keeps it: sound texts, finite numbers, of a bounded depth."""
+    match value:
+        case str():
+            return storable_text(value)
+        case float() if not math.isfinite(value):
+            return None
+        case Mapping() if depth < _MAX_DEPTH:
+            return {storable_text(name): _storable(item, depth + 1) for name, item in value.items()}
+        case list() if depth < _MAX_DEPTH:
+            return [_storable(item, depth + 1) for item in value]
+        case Mapping() | list():
+            return None
+        case _:
+            return value

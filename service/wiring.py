@@ -33,9 +33,11 @@ from service.steps.derive import Derive
 from service.steps.enqueue import Enqueue
 from service.steps.poll import Poll
 from service.steps.receive import Receive
+from service.steps.reindex import Reindex
 from service.steps.store import Bring, Store
 from service.steps.submit import Submit
 from service.steps.sweep import Sweep
+from service.steps.verify import Verify
 from service.steps.watch import Watch
 
 log = get_log(__name__)
@@ -52,8 +54,10 @@ LOOK_EVERY_SECONDS = 2.0
 
 #: Acts at a time per worker process.
 CAPACITY = {Message.POLL: 8, Message.STORE: 8, Message.DELIVER: 16}
-WEB_POOL_SIZE = 16
-WORKER_POOL_SIZE = 5
+#: Connections per process. Fewer than a web process has threads: a burst of requests then waits
+#: milliseconds for a connection instead of seconds for sixteen new ones.
+WEB_POOL_SIZE = 8
+WORKER_POOL_SIZE = 8
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Wiring:
     def sender(self) -> Ring:
         """Rings lanes."""
         broker_url = self.settings.celery_broker_url.get_secret_value()
-        return self.ring or CelerySender(broker_url).ring
+        return self.ring or CelerySender(broker_url)
 
     @cached_property
     def database(self) -> Database:
@@ -145,6 +149,7 @@ class Wiring:
             catalogue=CATALOGUE,
             flux=self.flux,
             webhook_address=self._webhook_address(),
+            may_spend=self.result_spool.has_room,
             provider=chosen.flux_provider.value,
             max_active=chosen.flux_max_active,
             send_deadline_seconds=chosen.send_deadline_seconds,
@@ -177,11 +182,16 @@ class Wiring:
         )
 
     @cached_property
+    def result_spool(self) -> ResultSpool:
+        """Results on this host's disk."""
+        return ResultSpool(self.settings.spool_dir / "results", self.settings.spool_max_bytes)
+
+    @cached_property
     def store(self) -> Store:
         """Step: store."""
         bring = Bring(
             fetch=self._download,
-            spool=ResultSpool(self.settings.spool_dir / "results"),
+            spool=self.result_spool,
             bucket=self.object_store,
             flux=self.flux,
             prefix=self.settings.s3_prefix,
@@ -219,6 +229,16 @@ class Wiring:
     def watch(self) -> Watch:
         """Step: watch."""
         return Watch(self.database)
+
+    @cached_property
+    def reindex(self) -> Reindex:
+        """Step: reindex."""
+        return Reindex(self.database, self.object_store, self.settings.s3_prefix)
+
+    @cached_property
+    def verify(self) -> Verify:
+        """Step: verify."""
+        return Verify(self.database, self.object_store)
 
     def lanes(self) -> dict[Message, Lane[object, object]]:
         """Return the lanes that an io worker runs, not started yet."""

@@ -1,15 +1,18 @@
 """Real servers once per run, a database of its own per test."""
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from factories import Rewire
 from fakes.ringing import Ringing
 from fakes.simulator import Simulator
 from flask.testing import FlaskClient
@@ -27,6 +30,8 @@ from service.wiring import Wiring
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = "darkroom_template"
+#: Variable by which xdist's workers learn of the servers that their controller started.
+SERVERS = "DARKROOM_TEST_SERVERS"
 
 #: The product's schedules, fast enough to watch.
 QUICK = {
@@ -42,16 +47,40 @@ QUICK = {
 }
 
 
+@contextlib.contextmanager
+def _running_servers() -> Iterator[dict[str, str]]:
+    """Run PostgreSQL, Valkey and S3, with a migrated database to copy from."""
+    with tempfile.TemporaryDirectory(prefix="darkroom-test-") as folder:
+        home = Path(folder)
+        # a server that must not be root reaches its data only through open doors
+        home.chmod(0o755)
+        with running(
+            SeaweedFS(home / "s3", home / "s3.log", bucket="images"),
+            Valkey(home / "valkey", home / "valkey.log", durable=False),
+            Postgres(home / "postgres", home / "postgres.log", durable=False),
+        ) as environment:
+            url = environment["DATABASE_URL"]
+            _administer(url, f"CREATE DATABASE {TEMPLATE}")
+            migrate(named(url, TEMPLATE))
+            yield environment
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the servers once for all of xdist's workers: they die with who started them."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        stack = contextlib.ExitStack()
+        os.environ[SERVERS] = json.dumps(stack.enter_context(_running_servers()))
+        config.add_cleanup(stack.close)
+
+
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+def servers() -> Iterator[Mapping[str, str]]:
     """PostgreSQL, Valkey and S3 of this run, as the variables that name them."""
-    home = tmp_path_factory.mktemp("servers")
-    with running(
-        SeaweedFS(home / "s3", home / "s3.log", bucket="images"),
-        Valkey(home / "valkey", home / "valkey.log", durable=False),
-        Postgres(home / "postgres", home / "postgres.log", durable=False),
-    ) as environment:
-        yield environment
+    if SERVERS in os.environ:
+        yield json.loads(os.environ[SERVERS])
+    else:
+        with _running_servers() as environment:
+            yield environment
 
 
 def _administer(url: str, statement: str) -> None:
@@ -60,16 +89,8 @@ def _administer(url: str, statement: str) -> None:
         connection.execute(text(statement))
 
 
-@pytest.fixture(scope="session")
-def template_database(servers: Mapping[str, str]) -> str:
-    """A migrated, empty database to copy from."""
-    url = servers["DATABASE_URL"]
-    _administer(url, f"CREATE DATABASE {TEMPLATE}")
-    migrate(_named(url, TEMPLATE))
-    return TEMPLATE
-
-
-def _named(url: str, database: str) -> str:
+def named(url: str, database: str) -> str:
+    """Return the address of another database on the same server."""
     return make_url(url).set(database=database).render_as_string(hide_password=False)
 
 
@@ -85,12 +106,19 @@ def migrate(database_url: str, *arguments: str) -> None:
 
 
 @pytest.fixture
-def database_url(servers: Mapping[str, str], template_database: str) -> Iterator[str]:
+def database_url(servers: Mapping[str, str]) -> Iterator[str]:
     """A database of this test's own."""
+    with new_database(servers["DATABASE_URL"]) as name:
+        yield named(servers["DATABASE_URL"], name)
+
+
+@contextlib.contextmanager
+def new_database(url: str, template: str = TEMPLATE) -> Iterator[str]:
+    """Copy a database, and drop the copy afterwards whoever still uses it."""
     name = f"test_{uuid4().hex}"
-    _administer(servers["DATABASE_URL"], f"CREATE DATABASE {name} TEMPLATE {template_database}")
-    yield _named(servers["DATABASE_URL"], name)
-    _administer(servers["DATABASE_URL"], f"DROP DATABASE {name} WITH (FORCE)")
+    _administer(url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield name
+    _administer(url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
@@ -121,6 +149,8 @@ def environment(
         "DATABASE_URL": database_url,
         "S3_PREFIX": f"{tmp_path.name}-{uuid4().hex[:8]}/",
         "SECRET_KEY": "a-key-for-tests-long-enough-to-be-one",
+        # nobody hears webhooks but where a test wants it
+        "PUBLIC_URL": "http://127.0.0.1:9",
         "FLUX_PROVIDER": "simulator",
         "FLUX_API_URL": f"{simulator.url}/v1",
         "FLUX_API_KEY": "simulator-key",
@@ -152,6 +182,26 @@ def wiring(settings: Settings, ringing: Ringing) -> Iterator[Wiring]:
 
 
 @pytest.fixture
+def rewire(settings: Settings, ringing: Ringing) -> Iterator[Rewire]:
+    """Make further wirings over the same servers, with some settings changed."""
+    made: list[Wiring] = []
+
+    def rewire(**changes: object) -> Wiring:
+        made.append(Wiring(settings.model_copy(update=changes), ring=ringing))
+        return made[-1]
+
+    yield rewire
+    for wiring in made:
+        wiring.database.dispose()
+
+
+@pytest.fixture
+def other_key(wiring: Wiring) -> NewKey:
+    """A key of another project."""
+    return wiring.keys.create("other")
+
+
+@pytest.fixture
 def key(wiring: Wiring) -> NewKey:
     """A key of the project `default`."""
     return wiring.keys.create("default")
@@ -176,12 +226,11 @@ class Api:
 
 
 @pytest.fixture
-def client(wiring: Wiring) -> Iterator[FlaskClient]:
+def client(wiring: Wiring) -> FlaskClient:
     """A browser or program without a key."""
     app = create_app(wiring)
     app.testing = False
-    with contextlib.closing(app.test_client()) as client:  # type: ignore[type-var]
-        yield client
+    return app.test_client()
 
 
 @pytest.fixture

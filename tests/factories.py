@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,10 +13,13 @@ from sqlalchemy import Row, select, update
 from service.ids import Kind, read_id
 from service.keys import NewKey
 from service.lanes import Step
-from service.models import Attempt, JobEvent, Project, jobs
+from service.models import Attempt, Delivery, Gate, JobEvent, Project, jobs
 from service.steps.enqueue import JobRequest
 from service.upstream import Accepted, Ready
 from service.wiring import Wiring
+
+#: The fixture that makes a wiring with some settings changed.
+Rewire = Callable[..., Wiring]
 
 PROMPT = "a lighthouse at dusk"
 
@@ -77,6 +81,40 @@ def attempt_id(wiring: Wiring, job_id: UUID) -> UUID:
             select(Attempt.id).where(Attempt.job_id == job_id).order_by(Attempt.number.desc())
         )
     return found
+
+
+def attempts(wiring: Wiring, job_id: UUID) -> list[Row[Any]]:
+    """Return a job's attempts, oldest first."""
+    with wiring.database.transaction() as tx:
+        return tx.rows(
+            select(*Attempt.__table__.c).where(Attempt.job_id == job_id).order_by(Attempt.number)
+        )
+
+
+def deliveries(wiring: Wiring, job_id: UUID) -> list[Row[Any]]:
+    """Return the callbacks owed for a job, oldest first."""
+    with wiring.database.transaction() as tx:
+        return tx.rows(
+            select(*Delivery.__table__.c).where(Delivery.job_id == job_id).order_by(Delivery.seq)
+        )
+
+
+def gate_row(wiring: Wiring) -> Row[Any]:
+    """Return the row of the one gate there is."""
+    with wiring.database.transaction() as tx:
+        row: Row[Any] = tx.first(select(*Gate.__table__.c))
+    return row
+
+
+def put(wiring: Wiring, job_id: UUID, **columns: Any) -> None:  # noqa: ANN401
+    """Set columns of a job's row as no step would."""
+    with wiring.database.transaction() as tx:
+        tx.execute(update(jobs).where(jobs.c.id == job_id).values(columns))
+
+
+def ago(seconds: float) -> datetime:
+    """Return a moment in the past."""
+    return datetime.now(UTC) - timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """The Celery app that workers and beat run: `celery -A workers.app …`."""
 
-from celery import Celery, bootsteps, signals
+from typing import Any
 
-from service.logs import configure_logs
+from celery import Celery, Task, bootsteps, signals
+
+from service.logs import configure_logs, get_log
 from service.queue import CONSUMER_TIMEOUT_SECONDS, IO_QUEUE, make_celery
 from service.settings import load_settings
 from service.wiring import WORKER_POOL_SIZE, Wiring
@@ -12,6 +14,7 @@ from workers.tasks import register
 #: How long a worker that is told to stop waits for the acts under way, seconds.
 DRAIN_SECONDS = 25.0
 
+log = get_log(__name__)
 settings = load_settings()
 wiring = Wiring(settings, pool_size=WORKER_POOL_SIZE)
 celery: Celery = make_celery(
@@ -45,6 +48,11 @@ class LanesStep(bootsteps.StartStopStep):
 
 
 celery.steps["worker"].add(LanesStep)
+
+
+@signals.task_prerun.connect
+def _note_message(task: Task[Any, Any], **_: object) -> None:
+    log.debug("message_heard", message=task.name)
 
 
 @signals.setup_logging.connect

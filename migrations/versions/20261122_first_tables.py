@@ -59,7 +59,7 @@ def upgrade() -> None:
     sa.Column('project_id', sa.Uuid(), nullable=False),
     sa.Column('status', sa.Enum('queued', 'submitting', 'unconfirmed', 'generating', 'storing', 'succeeded', 'failed', 'canceled', name='status', native_enum=False, create_constraint=True, length=40), nullable=False),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('tries', sa.SmallInteger(), server_default=sa.text('0'), nullable=False),
+    sa.Column('tries', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('event_seq', sa.Integer(), server_default=sa.text('1'), nullable=False),
     sa.Column('model', sa.Text(), nullable=False),
     sa.Column('input', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -76,7 +76,7 @@ def upgrade() -> None:
     sa.Column('generated_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('completed_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('provider', sa.Text(), nullable=False),
-    sa.Column('attempt_count', sa.SmallInteger(), server_default=sa.text('0'), nullable=False),
+    sa.Column('attempt_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('task_id', sa.Text(), nullable=True),
     sa.Column('polling_url', sa.Text(), nullable=True),
     sa.Column('cost_estimated', sa.Numeric(precision=14, scale=4), nullable=True),
@@ -97,11 +97,11 @@ def upgrade() -> None:
     op.create_index('ix_jobs_listing', 'jobs', ['project_id', sa.literal_column('id DESC')], unique=False)
     op.create_index('ix_jobs_listing_status', 'jobs', ['project_id', 'status', sa.literal_column('id DESC')], unique=False)
     op.create_index('ix_jobs_store', 'jobs', ['result_expires_at', 'due_at'], unique=False, postgresql_where=sa.text("status = 'storing'"))
-    op.create_index('ix_jobs_submit', 'jobs', [sa.literal_column('priority DESC'), 'due_at'], unique=False, postgresql_where=sa.text("status = 'queued'"))
+    op.create_index('ix_jobs_submit', 'jobs', ['project_id', sa.literal_column('priority DESC'), 'due_at'], unique=False, postgresql_where=sa.text("status = 'queued'"))
     op.create_table('attempts',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('job_id', sa.Uuid(), nullable=False),
-    sa.Column('number', sa.SmallInteger(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
     sa.Column('provider', sa.Text(), nullable=False),
     sa.Column('intent_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
@@ -152,7 +152,7 @@ def upgrade() -> None:
     sa.Column('thumbnail_key', sa.Text(), nullable=True),
     sa.Column('sidecar_key', sa.Text(), nullable=True),
     sa.Column('due_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=True),
-    sa.Column('tries', sa.SmallInteger(), server_default=sa.text('0'), nullable=False),
+    sa.Column('tries', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.ForeignKeyConstraint(['job_id'], ['jobs.id'], name=op.f('fk_images_job_id')),
     sa.ForeignKeyConstraint(['project_id'], ['projects.id'], name=op.f('fk_images_project_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_images')),

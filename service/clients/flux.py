@@ -5,10 +5,10 @@ recorded traffic of 2025 for error bodies and statuses.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote, urlsplit
 
 from service import errors
@@ -23,6 +23,7 @@ from service.upstream import (
     Unknown,
     read_cost,
     read_result,
+    storable_text,
 )
 
 #: Largest answer that is read, bytes; recorded ones are under 4 KiB.
@@ -87,7 +88,9 @@ class FluxClient:
             return NotSent(str(error))
         except errors.OutcomeUnknown as error:
             return Unknown(str(error))
-        return _classify(answer)
+        # upstream repeats what it was sent when it complains of it
+        private = [self.api_key, body.get("webhook_url"), body.get("webhook_secret")]
+        return _classify(answer, [text for text in private if text])
 
     def result(self, task_id: str, polling_url: str | None) -> Result:
         """Ask how a task stands.
@@ -138,27 +141,32 @@ class FluxClient:
         return domain is not None and said.scheme == "https" and host.endswith(domain)
 
 
-def _classify(answer: Answer) -> SubmitOutcome:
+def _classify(answer: Answer, private: Sequence[str]) -> SubmitOutcome:
     """Say what an answer to the paid POST means; what is not known to be a no may be a yes."""
     status = answer.status
     body = _object(answer.body)
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own ranges
         task_id = (body or {}).get("id")
-        if not isinstance(task_id, str) or not task_id or len(task_id) > _MAX_REASON_CHARS:
+        if not _is_sound(task_id) or len(task_id) > _MAX_REASON_CHARS:
             return Unknown("accepted, but the answer holds no id", status)
         polling_url = (body or {}).get("polling_url")
         return Accepted(
             task_id=task_id,
-            polling_url=polling_url if isinstance(polling_url, str) else None,
+            polling_url=polling_url if _is_sound(polling_url) else None,
             cost=read_cost((body or {}).get("cost")),
             http_status=status,
         )
+    reason = _reason(body, answer, private)
     if status in _REFUSALS:
         wait_seconds = answer.retry_after_seconds(
             base_seconds=1.0, cap_seconds=MAX_RETRY_AFTER_SECONDS, now=datetime.now(UTC)
         )
-        return Refused(status, _reason(body, answer), wait_seconds)
-    return Unknown(f"answered {status}: {_reason(body, answer)}", status)
+        return Refused(status, reason, wait_seconds)
+    return Unknown(f"answered {status}: {reason}", status)
+
+
+def _is_sound(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value != "" and value == storable_text(value)
 
 
 def _object(body: bytes) -> dict[str, Any] | None:
@@ -169,13 +177,29 @@ def _object(body: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _reason(body: Mapping[str, Any] | None, answer: Answer) -> str:
+def _reason(body: Mapping[str, Any] | None, answer: Answer, private: Sequence[str]) -> str:
     """Return upstream's own words: `detail` (BFL), `error.message` (CometAPI), or the status."""
     said = body or {}
     error = said.get("error")
     nested = error.get("message") if isinstance(error, Mapping) else error
     for value in (said.get("detail"), nested, said.get("message")):
         if value:
-            text = value if isinstance(value, str) else json.dumps(value)
-            return text.replace("\x00", "")[:_MAX_REASON_CHARS]
+            text = _words(value)
+            for secret in private:
+                text = text.replace(secret, "…")
+            return storable_text(text)[:_MAX_REASON_CHARS]
     return f"status {answer.status}"
+
+
+def _words(value: object) -> str:
+    """Say a complaint in one line; BFL lists them as pydantic does, with place and message."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(one, Mapping) and "msg" in one for one in value):
+        return "; ".join(f"{_place(one.get('loc'))}{one['msg']}" for one in value)
+    return json.dumps(value)
+
+
+def _place(loc: object) -> str:
+    inside = [str(part) for part in loc if part != "body"] if isinstance(loc, list) else []
+    return f"{'.'.join(inside)}: " if inside else ""

@@ -1,6 +1,7 @@
 """S3: images go in with a checksum that S3 confirms, and come out by presigned URL."""
 
 import base64
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -107,6 +108,20 @@ class ObjectStore:
             raise StorageUnavailable(_reason("get", error)) from error
         except BotoCoreError as error:
             raise StorageUnavailable(_reason("get", error)) from error
+
+    def listing(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """Yield the keys under a prefix in byte order, with their sizes in bytes; a page at a time.
+
+        Raises:
+            StorageUnavailable: S3 did not answer.
+        """
+        pages = self._client.get_paginator("list_objects_v2")
+        try:
+            for page in pages.paginate(Bucket=self.bucket, Prefix=prefix):
+                for listed in page.get("Contents", []):
+                    yield listed["Key"], listed["Size"]
+        except (BotoCoreError, ClientError) as error:
+            raise StorageUnavailable(_reason("list", error)) from error
 
     def presign(self, bucket: str, key: str, lifetime_seconds: int) -> str:
         """Return a URL that opens an object without a key; signed here, nothing is sent.

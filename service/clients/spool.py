@@ -7,6 +7,7 @@ fsynced.
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,14 +19,25 @@ from service.pictures import Spooled
 Sink = Callable[[bytes], object]
 
 _CHUNK_BYTES = 1024 * 1024
+#: With so much of the spool in use nothing more is bought: what is under way still has to fit.
+_NEARLY_FULL = 0.8
+#: A download that is older was left by a killed process, seconds.
+_LEFT_AFTER_SECONDS = 3600.0
 
 
 class ResultSpool:
     """Results on their way from Flux to S3."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, max_bytes: int) -> None:
         """Use a folder of its own; it is made on first use."""
         self._folder = folder
+        self._max_bytes = max_bytes
+
+    def has_room(self) -> bool:
+        """Say whether what is bought now could still be kept if S3 takes nothing."""
+        return sum(_size(path) for path in self._folder.glob("*.result")) < (
+            _NEARLY_FULL * self._max_bytes
+        )
 
     @contextmanager
     def download(self, fetch: Callable[[Sink], str]) -> Iterator[Spooled]:
@@ -34,6 +46,7 @@ class ResultSpool:
         The file is gone afterwards unless it was kept.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._clear_leftovers()
         with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False) as file:
             path = Path(file.name)
             try:
@@ -63,6 +76,12 @@ class ResultSpool:
     def drop(self, job_id: UUID) -> None:
         """Forget a kept result; S3 has it."""
         self._place(job_id).unlink(missing_ok=True)
+
+    def _clear_leftovers(self) -> None:
+        for path in self._folder.glob("*.part"):
+            with suppress(FileNotFoundError):  # another thread's download has ended
+                if time.time() - path.stat().st_mtime > _LEFT_AFTER_SECONDS:
+                    path.unlink()
 
     def _place(self, job_id: UUID) -> Path:
         return self._folder / f"{job_id.hex}.result"
@@ -98,6 +117,13 @@ class WebhookSpool:
             with suppress(FileNotFoundError):  # another process replayed it
                 content = path.read_bytes()
                 yield UUID(bytes=content[:16]), content[16:], path
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # S3 has taken it meanwhile
+        return 0
 
 
 def _publish(source: Path, target: Path) -> None:

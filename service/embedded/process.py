@@ -2,8 +2,8 @@
 
 Every child gets a session of its own: Ctrl-C in the terminal reaches only the launcher, which then
 decides. On Linux the kernel signals each child when its parent dies (PR_SET_PDEATHSIG), so that
-even kill -9 of the launcher leaves nothing behind. That signal is sent when the *thread* that
-forked ends: start children from the main thread.
+even kill -9 of the launcher ends them; what they start in turn is the `guardian`'s business. That
+signal is sent when the *thread* that forked ends: start children from the main thread.
 """
 
 import contextlib
@@ -141,6 +141,12 @@ class Process:
             return ""
         lines = self.log.read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:]
         return "".join([f"; {self.log} ends:", *(f"\n    {line}" for line in lines)])
+
+
+def stop_signals() -> list[signal.Signals]:
+    """Return the signals that ask a launcher to stop; not SIGHUP if `nohup` had it ignored."""
+    hangup = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGINT, signal.SIGTERM, *hangup]
 
 
 def _die_with_parent(number: signal.Signals) -> Callable[[], None]:

@@ -8,12 +8,13 @@ import sysconfig
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from types import FrameType
 from typing import IO, Self
 
 from service.embedded.guardian import Guardian
-from service.embedded.process import Process, StartFailed
+from service.embedded.process import Process, StartFailed, stop_signals
 
 RELEASE = "release"
 
@@ -29,6 +30,7 @@ _COLOURS = (36, 33, 32, 35, 34, 31)  # ANSI foregrounds
 class _Program:
     name: str
     command: str
+    colour: int
     process: Process | None = None
     start_at: float = 0.0
     started_at: float = 0.0
@@ -76,10 +78,14 @@ class Supervisor:
             "PYTHONUNBUFFERED": "1",
         }
         self._cwd = cwd
-        self._programs = [_Program(name, command) for name, command in commands.items()]
+        self._programs = [
+            _Program(name, command, colour)
+            for (name, command), colour in zip(commands.items(), cycle(_COLOURS), strict=False)
+        ]
         self._width = max(map(len, commands), default=0)
         self._selector = selectors.DefaultSelector()
-        self._stop_requests = 0
+        self._stopping = False
+        self._in_a_hurry = False
 
     def __enter__(self) -> Self:
         self._guardian = Guardian()
@@ -110,12 +116,12 @@ class Supervisor:
         """Run the other commands until SIGINT, SIGTERM, SIGHUP or `request_stop`.
 
         Then each gets SIGTERM (the leader alone: Celery's pool children would drop their task) and,
-        after 25 s or a second request, its whole group SIGKILL.
+        after 25 s or a second signal, its whole group SIGKILL.
         """
-        handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        handled = stop_signals()
         before = [signal.signal(number, self._on_signal) for number in handled]
         try:
-            while not self._stop_requests:
+            while not self._stopping:
                 for program in self._programs:
                     self._tend(program)
                 self._forward()
@@ -126,15 +132,16 @@ class Supervisor:
 
     def request_stop(self) -> None:
         """Make `run` return soon. May be called from any thread."""
-        self._stop_requests += 1
+        self._stopping = True
 
     @property
     def stopping(self) -> bool:
         """Whether a stop was requested."""
-        return self._stop_requests > 0
+        return self._stopping
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self.request_stop()
+        self._in_a_hurry = self._stopping
+        self._stopping = True
 
     def _start(self, program: _Program) -> Process:
         process = Process(
@@ -165,13 +172,15 @@ class Supervisor:
             program.delay_seconds = min(2 * delay, _MAX_DELAY_SECONDS)
 
     def _end(self, program: _Program, process: Process) -> None:
-        self._read(program, process)
+        process.kill_group()
+        while self._read(program, process):
+            pass
         if program.unfinished:
             self._print(program, program.unfinished.decode(errors="replace"))
             program.unfinished = b""
         if self._pipe(process) in self._selector.get_map():
             self._selector.unregister(self._pipe(process))
-        process.stop()  # ends its children too, which would hold its port
+        process.stop()
         self._guardian.forget(process.pid)
         program.process = None
 
@@ -182,7 +191,7 @@ class Supervisor:
             if program.process:
                 program.process.send(signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
-        while running and time.monotonic() < deadline and self._stop_requests < 2:  # noqa: PLR2004 - a second request means now
+        while running and time.monotonic() < deadline and not self._in_a_hurry:
             self._forward()
             running = [
                 each for each in running if each.process and each.process.exit_code() is None
@@ -195,30 +204,27 @@ class Supervisor:
         if not self._selector.get_map():
             time.sleep(_TICK_SECONDS)
         for key, _ in self._selector.select(_TICK_SECONDS):
-            program: _Program = key.data
-            if program.process:
-                self._read(program, program.process)
+            if key.data.process:
+                self._read(key.data, key.data.process)
 
-    def _read(self, program: _Program, process: Process) -> None:
+    def _read(self, program: _Program, process: Process) -> bool:
+        """Forward what one read gives; False when there was nothing, now or for good."""
         pipe = self._pipe(process)
-        while True:
-            try:
-                chunk = os.read(pipe.fileno(), 65_536)
-            except BlockingIOError:
-                return
-            if not chunk:
-                if pipe in self._selector.get_map():
-                    self._selector.unregister(pipe)
-                return
-            *lines, program.unfinished = (program.unfinished + chunk).split(b"\n")
-            for line in lines:
-                self._print(program, line.decode(errors="replace"))
+        try:
+            chunk = os.read(pipe.fileno(), 65_536)
+        except BlockingIOError:
+            return False
+        if not chunk and pipe in self._selector.get_map():
+            self._selector.unregister(pipe)
+        *lines, program.unfinished = (program.unfinished + chunk).split(b"\n")
+        for line in lines:
+            self._print(program, line.decode(errors="replace"))
+        return bool(chunk)
 
     def _print(self, program: _Program, line: str) -> None:
         label = f"{program.name:<{self._width}} |"
         if sys.stdout.isatty():
-            colour = _COLOURS[sum(program.name.encode()) % len(_COLOURS)]
-            label = f"\x1b[{colour}m{label}\x1b[0m"
+            label = f"\x1b[{program.colour}m{label}\x1b[0m"
         print(f"{label} {line}", flush=True)
 
     @staticmethod

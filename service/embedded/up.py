@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from service.embedded.process import StartFailed
+from service.embedded.process import StartFailed, stop_signals
 from service.embedded.stack import stack
 from service.embedded.supervisor import Supervisor, read_procfile
 from service.embedded.welcome import Welcome, addresses, set_aside
@@ -21,18 +21,18 @@ def up() -> int:
 
     Call it from the main thread. Returns the exit code.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)  # unwind as Ctrl-C does
+    for number in stop_signals():
+        signal.signal(number, signal.default_int_handler)  # unwind, even in the background
     try:
         _serve(Path(os.environ.get("DARKROOM_HOME") or _DEFAULT_HOME))
-    except StartFailed as error:
-        print(f"darkroom: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("Stopped before it was ready.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the terminal is gone, or the program that read our output
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (StartFailed, OSError) as error:
+        print(f"darkroom: {error}", file=sys.stderr)
         return 1
     return 0
 
@@ -66,4 +66,4 @@ def _welcome(
     except StartFailed as error:
         if not supervisor.stopping:
             failures.append(error)
-        supervisor.request_stop()
+            supervisor.request_stop()

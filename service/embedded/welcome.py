@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ _LAST_DEV_FILE = "dev.last.json"
 _FIRST_JOB_SECONDS = 30.0
 _TERMINAL = {"succeeded", "failed", "canceled"}
 _FIRST_PROMPT = "a darkroom in red safelight, prints drying on a line"
+_NO_FIRST_JOB = "No first job is sent: this upstream may cost money."
 
 
 class Welcome:
@@ -72,7 +74,7 @@ class Welcome:
         answer: object = None
         while not self._is_stopping():
             status, answer = self._request("GET", "/readyz")
-            if status == 200:  # noqa: PLR2004 - OK
+            if status == HTTPStatus.OK:
                 return
             if time.monotonic() > deadline:
                 break
@@ -85,7 +87,7 @@ class Welcome:
         if last.exists():
             keys: dict[str, str] = json.loads(last.read_text())
             status, _ = self._request("GET", "/v1/jobs?limit=1", keys["api_key"])
-            if status == 200:  # noqa: PLR2004 - OK
+            if status == HTTPStatus.OK:
                 return keys
         done = subprocess.run(
             [sys.executable, "-m", "service", "keys", "create", "--project", "default", "--json"],
@@ -132,7 +134,7 @@ class Welcome:
         }
         deadline = time.monotonic() + _FIRST_JOB_SECONDS
         status, job = self._request("POST", "/v1/jobs", key, body, wait_seconds=20)
-        if status not in {200, 202}:
+        if status not in {HTTPStatus.OK, HTTPStatus.ACCEPTED}:
             return [f"The first job was refused ({status}): {job}"]
         path = f"/v1/jobs/{job['id']}"
         while job["status"] not in _TERMINAL and time.monotonic() < deadline:
@@ -140,19 +142,22 @@ class Welcome:
                 return []
             time.sleep(0.2)
             status, answer = self._request("GET", path, key)
-            job = answer if status == 200 else job  # noqa: PLR2004 - OK
-        _, events = self._request("GET", f"{path}/events", key)
+            job = answer if status == HTTPStatus.OK else job
+        _, answer = self._request("GET", f"{path}/events", key)
+        events = (answer or {}).get("data", [])
+        width = max((len(event["type"]) for event in events), default=0)
         return [
             f"First job  {job['id']}",
             *(
-                f"  {event['at'][11:23]}  {event['type']:<12}  {event['message'] or ''}".rstrip()
-                for event in (events or {}).get("data", [])
+                f"  {event['at'][11:23]}  {event['type']:<{width}}  {event['message']}"
+                for event in events
             ),
             *(
                 f"\nImage      s3://{image['bucket']}/{image['key']}\n"
                 f"           {image['width']} x {image['height']}, {image['bytes']:,} bytes"
                 for image in job["images"]
             ),
+            *([] if job["status"] == "succeeded" else [f"\nIt is {job['status']}: see the log."]),
         ]
 
     def _directions(self, key: str) -> list[str]:
@@ -170,9 +175,6 @@ class Welcome:
             "",
             "Ctrl-C stops everything; the data stay.",
         ]
-
-
-_NO_FIRST_JOB = "No first job is sent: this upstream may cost money."
 
 
 def set_aside(home: Path) -> None:

@@ -39,7 +39,7 @@ class Job(Base):
     #: When the row needs somebody next; pushed forward as the lease of who claimed it.
     due_at: Mapped[datetime | None]
     #: Tries of the present state's step; back to 0 with each move.
-    tries: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    tries: Mapped[int] = mapped_column(server_default=text("0"))
     #: Number of the last event; events are numbered per job.
     event_seq: Mapped[int] = mapped_column(server_default=text("1"))
 
@@ -65,7 +65,7 @@ class Job(Base):
 
     provider: Mapped[str]
     #: Number of the current attempt; part of every WHERE that speaks for one.
-    attempt_count: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    attempt_count: Mapped[int] = mapped_column(server_default=text("0"))
     task_id: Mapped[str | None]
     polling_url: Mapped[str | None]
     cost_estimated: Mapped[Decimal | None]
@@ -85,6 +85,7 @@ class Job(Base):
         UniqueConstraint("project_id", "idempotency_key"),
         Index(
             "ix_jobs_submit",
+            "project_id",
             text("priority DESC"),
             "due_at",
             postgresql_where=text("status = 'queued'"),
@@ -115,7 +116,7 @@ class Attempt(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
-    number: Mapped[int] = mapped_column(SmallInteger)
+    number: Mapped[int]
     provider: Mapped[str]
     intent_at: Mapped[datetime] = mapped_column(server_default=func.now())
     ended_at: Mapped[datetime | None]

@@ -9,9 +9,7 @@ from sqlalchemy import (
     BigInteger,
     ForeignKey,
     Index,
-    Integer,
     Numeric,
-    SmallInteger,
     UniqueConstraint,
     func,
     text,
@@ -57,7 +55,7 @@ class Image(Base):
     sidecar_key: Mapped[str | None]
     #: When derive should look at it; null once it has.
     due_at: Mapped[datetime | None] = mapped_column(server_default=func.now())
-    tries: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    tries: Mapped[int] = mapped_column(server_default=text("0"))
 
     __table_args__ = (
         Index("ix_images_listing", "project_id", text("id DESC")),
@@ -81,7 +79,7 @@ class Delivery(Base):
     body: Mapped[str]
     status: Mapped[DeliveryStatus] = mapped_column(words(DeliveryStatus, "status"))
     due_at: Mapped[datetime | None]
-    tries: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    tries: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     completed_at: Mapped[datetime | None]
 

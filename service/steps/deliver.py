@@ -109,11 +109,12 @@ class Deliver:
             .order_by(Delivery.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
+            .cte()
         )
         with self.database.transaction() as tx:
             rows = tx.rows(
                 update(Delivery)
-                .where(Delivery.id.in_(due.scalar_subquery()), Delivery.project_id == Project.id)
+                .where(Delivery.id.in_(select(due.c.id)), Delivery.project_id == Project.id)
                 .values(due_at=func.now() + seconds(self.lease_seconds))
                 .returning(
                     Delivery.id,
@@ -190,7 +191,8 @@ class Deliver:
         )
         if not mine:
             return
-        CALLBACK_TRIES.labels(outcome="delivered" if one.succeeded else "failed").inc()
+        said = "delivered" if one.succeeded else "failed"
+        tx.count_after_commit(CALLBACK_TRIES.labels(outcome=said).inc)
         tx.execute(
             insert(DeliveryAttempt).values(
                 delivery_id=owed.id,

@@ -1,6 +1,7 @@
 """Derive: a thumbnail and a JSON sidecar beside each stored image, at low priority.
 
-The sidecar holds all that `darkroom reindex` needs to rebuild the image row from the bucket alone.
+The sidecar holds all that `darkroom reindex` needs to rebuild the rows of a job and its image
+from the bucket alone.
 """
 
 import json
@@ -12,13 +13,13 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 
 from service.clock import seconds
-from service.database import Database
-from service.documents import credits_text, when
+from service.database import Database, Transaction
+from service.documents import Document, credits_text, event, when
 from service.errors import ResultInvalid, StorageUnavailable
 from service.faults import fault_point
 from service.ids import Kind, public_id
 from service.logs import get_log
-from service.models import Job, Project, images
+from service.models import Job, JobEvent, Project, images
 from service.pictures import THUMBNAIL_CONTENT_TYPE, thumbnail
 
 log = get_log(__name__)
@@ -49,7 +50,7 @@ class Bare:
     bucket: str
     key: str
     tries: int
-    sidecar: dict[str, Any]
+    sidecar: Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +78,31 @@ class Derive:
             .order_by(images.c.due_at.desc())
             .limit(limit)
             .with_for_update(skip_locked=True)
+            .cte()
         )
         with self.database.transaction() as tx:
             rows = tx.rows(
                 update(images)
                 .where(
-                    images.c.id.in_(due.scalar_subquery()),
+                    images.c.id.in_(select(due.c.id)),
                     images.c.job_id == Job.id,
                     images.c.project_id == Project.id,
                 )
                 .values(due_at=func.now() + seconds(self.lease_seconds), tries=images.c.tries + 1)
                 .returning(*images.c, Project.name.label("project"), *_job_columns())
             )
-        return [Bare(row.id, row.bucket, row.key, row.tries, _sidecar(row)) for row in rows]
+            timelines = _timelines(tx, [row.job_id for row in rows])
+        return [
+            Bare(row.id, row.bucket, row.key, row.tries, _sidecar(row, timelines[row.job_id]))
+            for row in rows
+        ]
 
     def act(self, claim: Bare) -> Derived:
         """Draw the thumbnail, write the sidecar."""
+        if claim.tries > MAX_TRIES:
+            # each try so far has killed its worker: an image must not do that for ever
+            log.error("derive_given_up", image_id=public_id(Kind.IMAGE, claim.id))
+            return Derived(None, None, again=False)
         began = time.monotonic()
         stem = claim.key.rpartition(".")[0]
         thumbnail_key: str | None = stem + THUMBNAIL_SUFFIX
@@ -108,6 +118,10 @@ class Derive:
         except (StorageUnavailable, FileNotFoundError) as error:
             thumbnail_key, sidecar_key, reason = None, None, type(error).__name__
             again = claim.tries < MAX_TRIES
+        except Exception as error:
+            # a bug of ours must not come back with every lease, nor take the batch with it
+            log.exception("derive_crashed", image_id=public_id(Kind.IMAGE, claim.id))
+            thumbnail_key, sidecar_key, reason = None, None, type(error).__name__
         fault_point("derive.after_put")
         log.info(
             "derive_attempt",
@@ -137,17 +151,36 @@ def _job_columns() -> list[Any]:
     return [
         Job.input,
         Job.metadata_.label("job_metadata"),
+        Job.priority,
+        Job.idempotency_key,
+        Job.request_sha256,
+        Job.callback_url,
+        Job.callback_events,
         Job.provider,
         Job.task_id,
+        Job.attempt_count,
         Job.cost_actual,
+        Job.cost_estimated,
         Job.created_at.label("job_created_at"),
+        Job.start_at,
+        Job.expires_at,
         Job.submitted_at,
         Job.generated_at,
+        Job.completed_at,
         Job.result,
     ]
 
 
-def _sidecar(row: Any) -> dict[str, Any]:  # noqa: ANN401 - a Row
+def _timelines(tx: Transaction, job_ids: list[UUID]) -> dict[UUID, list[Document]]:
+    """Return the events of jobs; they are final, for a job with an image has succeeded."""
+    found: dict[UUID, list[Document]] = {job_id: [] for job_id in job_ids}
+    wanted = select(*JobEvent.__table__.c).where(JobEvent.job_id.in_(job_ids))
+    for row in tx.rows(wanted.order_by(JobEvent.seq)):
+        found[row.job_id].append(event(row))
+    return found
+
+
+def _sidecar(row: Any, events: list[Document]) -> Document:  # noqa: ANN401 - a Row
     return {
         "format": "darkroom.sidecar.v1",
         "image_id": public_id(Kind.IMAGE, row.id),
@@ -164,12 +197,23 @@ def _sidecar(row: Any) -> dict[str, Any]:  # noqa: ANN401 - a Row
         "model": row.model,
         "input": row.input,
         "metadata": row.job_metadata,
+        "priority": row.priority,
+        "idempotency_key": row.idempotency_key,
+        "request_sha256": row.request_sha256.hex(),
+        "callback_url": row.callback_url,
+        "callback_events": row.callback_events,
         "provider": row.provider,
         "task_id": row.task_id,
+        "attempts": row.attempt_count,
         "cost": credits_text(row.cost_actual),
+        "cost_estimated": credits_text(row.cost_estimated),
         "flux": row.result,
         "created_at": when(row.created_at),
         "job_created_at": when(row.job_created_at),
+        "start_at": when(row.start_at),
+        "expires_at": when(row.expires_at),
         "submitted_at": when(row.submitted_at),
         "generated_at": when(row.generated_at),
+        "completed_at": when(row.completed_at),
+        "events": events,
     }

@@ -122,24 +122,32 @@ class Enqueue:
             raise NotCancelable(f"The job is {status}; only a queued job can be canceled.")
         return row
 
-    def _check(self, request: JobRequest) -> dict[str, Any]:
+    def examine(
+        self, model_name: str | None, given: Mapping[str, Any] | None, callback_url: str | None
+    ) -> tuple[dict[str, Any], list[FieldError]]:
+        """Return the cleaned input and every error; None for a part that could not be read."""
+        cleaned: dict[str, Any] = {}
         errors: list[FieldError] = []
-        cleaned: Mapping[str, Any] = {}
-        model = self.catalogue.get(request.model)
-        if model is None:
-            errors.append(unknown_model(request.model))
-        else:
-            cleaned, errors = validate_input(model, request.input)
-        if request.callback_url is not None:
+        model = None if model_name is None else self.catalogue.get(model_name)
+        if model is not None and given is not None:
+            cleaned, errors = validate_input(model, given)
+        elif model is None and model_name is not None:
+            errors.append(unknown_model(model_name))
+        if callback_url is not None:
             try:
-                self.addresses.check(request.callback_url)
+                self.addresses.check(callback_url)
             except AddressForbidden as error:
                 errors.append(FieldError("/callback_url", str(error)))
-        if errors or model is None:
+        return cleaned, errors
+
+    def _check(self, request: JobRequest) -> dict[str, Any]:
+        cleaned, errors = self.examine(request.model, request.input, request.callback_url)
+        if errors:
             raise InvalidRequest("The job was not accepted; nothing was spent.", errors)
+        model = self.catalogue[request.model]
         return {
             "model": model.name,
-            "input": dict(cleaned),
+            "input": cleaned,
             "metadata": dict(request.metadata),
             "priority": PRIORITIES[request.priority],
             "idempotency_key": request.idempotency_key,

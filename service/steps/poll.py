@@ -63,12 +63,13 @@ class Poll:
             .order_by(jobs.c.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
+            .cte()
         )
         overdue = jobs.c.submitted_at + seconds(self.deadline_seconds) <= func.now()
         with self.database.transaction() as tx:
             rows = tx.rows(
                 update(jobs)
-                .where(jobs.c.id.in_(due.scalar_subquery()))
+                .where(jobs.c.id.in_(select(due.c.id)))
                 .values(due_at=func.now() + seconds(self.lease_seconds), tries=jobs.c.tries + 1)
                 .returning(
                     jobs.c.id,
@@ -90,6 +91,10 @@ class Poll:
             answer = self.flux.result(claim.task_id, claim.polling_url)
         except FluxUnavailable as error:
             answer = error
+        except Exception as error:
+            # a bug of ours must not keep the job from its deadline
+            log.exception("poll_crashed", job_id=str(claim.job_id))
+            answer = FluxUnavailable(f"internal error ({type(error).__name__})")
         log.info(
             "poll_attempt",
             job_id=str(claim.job_id),
@@ -104,7 +109,7 @@ class Poll:
     def record(self, ended: list[tuple[Question, Result | FluxUnavailable]]) -> None:
         """Move the jobs that have a result, plan the next question for the others."""
         with self.database.transaction() as tx:
-            for question, answer in ended:
+            for question, answer in sorted(ended, key=lambda pair: pair[0].job_id):
                 if isinstance(answer, FluxUnavailable | InProgress):
                     self._go_on(tx, question, answer)
                 else:
@@ -125,6 +130,10 @@ class Poll:
             return
         tx.execute(
             update(jobs)
-            .where(jobs.c.id == question.job_id, jobs.c.status == Status.GENERATING)
+            .where(
+                jobs.c.id == question.job_id,
+                jobs.c.status == Status.GENERATING,
+                jobs.c.attempt_count == question.attempt_number,
+            )
             .values(due_at=func.now() + seconds(self.interval_seconds))
         )

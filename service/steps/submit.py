@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import Row, func, insert, select, update
 
 from service import gate
 from service.clock import seconds
@@ -22,6 +22,7 @@ from service.faults import fault_point
 from service.generation import Catalogue
 from service.ids import new_id
 from service.logs import get_log
+from service.metrics import SUBMISSIONS
 from service.models import Attempt, jobs
 from service.moves import Moves, note
 from service.states import AttemptOutcome, ErrorCode, Status
@@ -34,12 +35,6 @@ MAX_BACKOFF_SECONDS = 60.0
 PARK_AFTER_TIMEOUTS = 7 / 6
 
 TOO_MANY_REQUESTS = 429
-#: A bad key or an empty account fails no job; it closes the gate for all.
-ACCOUNT_STATUSES = {
-    401: "Flux refuses our API key (401)",
-    402: "the Flux account is out of credits (402)",
-    403: "Flux refuses our API key (403)",
-}
 
 
 class Flux(Protocol):
@@ -78,6 +73,8 @@ class Submit:
     catalogue: Catalogue
     flux: Flux
     webhook_address: WebhookAddress
+    #: False while results that S3 does not take nearly fill this host's spool.
+    may_spend: Callable[[], bool]
     provider: str
     max_active: int
     send_deadline_seconds: float
@@ -87,6 +84,9 @@ class Submit:
 
     def claim(self, limit: int) -> list[Intent]:
         """Commit the intent to pay for as many queued jobs as there are slots and an open gate."""
+        if not self.may_spend():
+            log.warning("submit_held", reason="the spool of results is nearly full")
+            return []
         send_by = time.monotonic() + self.send_deadline_seconds
         with self.database.transaction() as tx:
             room = min(limit, gate.room(tx, self.provider, self.max_active))
@@ -98,11 +98,15 @@ class Submit:
     def act(self, claim: Intent) -> SubmitOutcome:
         """Send the paid POST, once."""
         began = time.monotonic()
+        sending = False
 
         def fence() -> None:
+            nonlocal sending
             if time.monotonic() > claim.send_by:
                 raise FenceClosed("too late after the intent; nothing was sent")
+            sending = True
 
+        outcome: SubmitOutcome
         try:
             path = self.catalogue[claim.model].path
             body = {**claim.input, **self.webhook_address(claim.attempt_id)}
@@ -110,9 +114,10 @@ class Submit:
         except FenceClosed as error:
             outcome = NotSent(str(error))
         except Exception as error:
-            # a bug of ours after the first byte could mean a paid job: fail safe
+            # a bug of ours; once the first byte may have left, it could mean a paid job
             log.exception("submit_crashed", job_id=str(claim.job_id))
-            outcome = Unknown(type(error).__name__)
+            reason = f"internal error ({type(error).__name__})"
+            outcome = Unknown(reason) if sending else NotSent(reason)
         fault_point("submit.after_send")
         log.info(
             "submit_attempt",
@@ -128,13 +133,15 @@ class Submit:
     def record(self, ended: list[tuple[Intent, SubmitOutcome]]) -> None:
         """Write down every outcome; a webhook may have moved the job on already."""
         with self.database.transaction() as tx:
-            for intent, outcome in ended:
+            # rows in one order, a job before its attempt: nobody waits in a circle
+            for intent, outcome in sorted(ended, key=lambda pair: pair[0].job_id):
+                kind = type(outcome).__name__.lower()
+                tx.count_after_commit(SUBMISSIONS.labels(outcome=kind).inc)
                 match outcome:
                     case Accepted():
                         self._accepted(tx, intent, outcome)
                     case NotSent():
-                        _close_attempt(tx, intent, AttemptOutcome.NOT_SENT, error=outcome.reason)
-                        self._requeue(tx, intent, outcome.reason, _backoff_seconds(intent.tries))
+                        self._not_sent(tx, intent, outcome)
                     case Refused():
                         self._refused(tx, intent, outcome)
                     case Unknown():
@@ -142,22 +149,10 @@ class Submit:
         fault_point("submit.after_record")
 
     def _take(self, tx: Transaction, room: int, send_by: float) -> list[Intent]:
-        waiting = (
-            select(jobs.c.id)
-            .where(
-                jobs.c.status == Status.QUEUED,
-                jobs.c.due_at <= func.now(),
-                jobs.c.provider == self.provider,
-                or_(jobs.c.expires_at.is_(None), jobs.c.expires_at > func.now()),
-            )
-            .order_by(jobs.c.priority.desc(), jobs.c.due_at)
-            .limit(room)
-            .with_for_update(skip_locked=True)
-        )
         silent = self.send_deadline_seconds + self.timeout_seconds * PARK_AFTER_TIMEOUTS
         rows = tx.rows(
             update(jobs)
-            .where(jobs.c.id.in_(waiting.scalar_subquery()), jobs.c.status == Status.QUEUED)
+            .where(jobs.c.id.in_(select(gate.turns(self.provider, room).c.id)))
             .values(
                 status=Status.SUBMITTING,
                 due_at=func.now() + seconds(silent),
@@ -173,32 +168,16 @@ class Submit:
             Intent(row.id, new_id(), row.attempt_count, row.model, row.input, row.tries, send_by)
             for row in rows
         ]
-        tx.execute(
-            insert(Attempt).values(
-                [
-                    {
-                        "id": intent.attempt_id,
-                        "job_id": intent.job_id,
-                        "number": intent.attempt_number,
-                        "provider": self.provider,
-                    }
-                    for intent in intents
-                ]
-            )
-        )
+        begun = [
+            {"id": one.attempt_id, "job_id": one.job_id, "number": one.attempt_number}
+            for one in intents
+        ]
+        tx.execute(insert(Attempt).values([{**one, "provider": self.provider} for one in begun]))
         note(tx, rows, Status.SUBMITTING, "Sending it to Flux")
         return intents
 
     def _accepted(self, tx: Transaction, intent: Intent, outcome: Accepted) -> None:
         gate.answered(tx, self.provider, self.max_active)
-        _close_attempt(
-            tx,
-            intent,
-            AttemptOutcome.ACCEPTED,
-            task_id=outcome.task_id,
-            http_status=outcome.http_status,
-            cost=outcome.cost,
-        )
         facts: dict[str, Any] = {
             "task_id": outcome.task_id,
             "polling_url": outcome.polling_url,
@@ -226,26 +205,31 @@ class Submit:
                 )
                 .values(**facts)
             )
-
-    def _refused(self, tx: Transaction, intent: Intent, outcome: Refused) -> None:
         _close_attempt(
             tx,
             intent,
-            AttemptOutcome.REFUSED,
+            AttemptOutcome.ACCEPTED,
+            task_id=outcome.task_id,
             http_status=outcome.http_status,
-            error=outcome.reason,
+            cost=outcome.cost,
         )
+
+    def _not_sent(self, tx: Transaction, intent: Intent, outcome: NotSent) -> None:
+        if self._requeue(tx, intent, outcome.reason, _backoff_seconds(intent.tries)):
+            _close_attempt(tx, intent, AttemptOutcome.NOT_SENT, error=outcome.reason)
+
+    def _refused(self, tx: Transaction, intent: Intent, outcome: Refused) -> None:
         if outcome.http_status == TOO_MANY_REQUESTS:
             gate.shrink(tx, self.provider)
             wait = outcome.retry_after_seconds
-            self._requeue(tx, intent, "Flux has no free slot (429)", wait)
-        elif outcome.http_status in ACCOUNT_STATUSES:
-            reason = ACCOUNT_STATUSES[outcome.http_status]
+            moved = self._requeue(tx, intent, "Flux has no free slot (429)", wait)
+        elif outcome.http_status in gate.ACCOUNT_STATUSES:
+            reason = gate.ACCOUNT_STATUSES[outcome.http_status]
             gate.close(tx, self.provider, reason)
-            self._requeue(tx, intent, reason, 1.0)
+            moved = self._requeue(tx, intent, reason, 1.0)
         else:
             gate.answered(tx, self.provider, self.max_active)
-            self.moves.fail(
+            moved = self.moves.fail(
                 tx,
                 intent.job_id,
                 ErrorCode.UPSTREAM_REJECTED,
@@ -253,9 +237,19 @@ class Submit:
                 attempt_number=intent.attempt_number,
                 upstream_status=outcome.http_status,
             )
+        if moved:
+            _close_attempt(
+                tx,
+                intent,
+                AttemptOutcome.REFUSED,
+                http_status=outcome.http_status,
+                error=outcome.reason,
+            )
 
-    def _requeue(self, tx: Transaction, intent: Intent, reason: str, wait: float) -> None:
-        self.moves.move(
+    def _requeue(
+        self, tx: Transaction, intent: Intent, reason: str, wait: float
+    ) -> Row[Any] | None:
+        return self.moves.move(
             tx,
             intent.job_id,
             Status.QUEUED,
@@ -275,7 +269,7 @@ class Submit:
             attempt_number=intent.attempt_number,
             due_at=func.now() + seconds(self.unconfirmed_grace_seconds),
         )
-        if moved is not None:
+        if moved:
             _close_attempt(
                 tx,
                 intent,

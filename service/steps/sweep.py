@@ -107,6 +107,7 @@ class Sweep:
             select(jobs.c.id)
             .where(jobs.c.status == Status.QUEUED, jobs.c.expires_at <= func.now())
             .limit(BATCH)
+            .with_for_update(skip_locked=True)
         )
         for row in tx.rows(expired):
             self.moves.fail(tx, row.id, ErrorCode.EXPIRED, "It had not started by its expires_at")
@@ -116,6 +117,8 @@ class Sweep:
             select(jobs.c.id, jobs.c.attempt_count)
             .where(jobs.c.status == status, jobs.c.due_at <= func.now())
             .limit(BATCH)
+            # who holds a row is moving it: the sweep neither waits nor closes a circle of waits
+            .with_for_update(skip_locked=True)
         )
 
     def _close(self, tx: Transaction, row: Row[Any], outcome: AttemptOutcome) -> None:

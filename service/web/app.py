@@ -1,10 +1,14 @@
 """The Flask app: API, receiver and gallery in one."""
 
+import re
 import time
 from datetime import timedelta
 
 from flask import Flask, Response, g, request
+from structlog.contextvars import bind_contextvars, clear_contextvars
+from werkzeug.exceptions import BadRequest
 
+from service.ids import new_id
 from service.logs import get_log
 from service.web.gallery import gallery_blueprint
 from service.web.health import health_blueprint
@@ -23,6 +27,8 @@ WAITING_PLACES = 8
 SESSION_LIFETIME = timedelta(days=14)
 #: Probes come every few seconds; a line for each would bury the others.
 _QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
+#: A caller's own X-Request-Id is used if it is safe wherever ids are written.
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 log = get_log(__name__)
 
@@ -59,6 +65,13 @@ def create_app(wiring: Wiring) -> Flask:
 
 def _begin() -> None:
     g.began = time.monotonic()
+    said = request.headers.get("X-Request-Id", "")
+    g.request_id = said if _REQUEST_ID.fullmatch(said) else new_id().hex
+    clear_contextvars()
+    bind_contextvars(request_id=g.request_id)
+    if b"%00" in request.query_string:
+        # no column keeps NUL, so nothing can match it
+        raise BadRequest("The query holds a NUL character.")
 
 
 def _note(answer: Response) -> Response:
@@ -72,6 +85,9 @@ def _note(answer: Response) -> Response:
             status=answer.status_code,
             duration_ms=round((time.monotonic() - g.began) * 1000, 1),
         )
+    answer.headers["X-Request-Id"] = g.request_id
+    # answers hold presigned URLs and belong to whoever holds the key
+    answer.headers.setdefault("Cache-Control", "no-store")
     answer.headers.setdefault("X-Content-Type-Options", "nosniff")
     answer.headers.setdefault("Referrer-Policy", "no-referrer")
     return answer

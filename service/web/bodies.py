@@ -3,24 +3,50 @@
 import hashlib
 import json
 import re
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from flask import Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from service.errors import FieldError, InvalidRequest
 from service.generation import suggest
 from service.moves import event_type
 from service.states import Status
-from service.steps.enqueue import DEFAULT_CALLBACK_EVENTS, JobRequest
-from service.web.parsing import MAX_IMAGE_BODY_BYTES, pointer_part, read_json_object
+from service.steps.enqueue import DEFAULT_CALLBACK_EVENTS, Enqueue, JobRequest
+from service.web.parsing import (
+    MAX_IMAGE_BODY_BYTES,
+    pointer_part,
+    read_json_object,
+    read_moment,
+)
 
 MAX_METADATA_PAIRS = 16
+#: As JSON; callbacks carry all of it and stay under 20 KB.
+MAX_METADATA_BYTES = 8 * 1024
 MAX_CALLBACK_URL_CHARS = 2083
 CALLBACK_EVENTS = sorted(event_type(status) for status in Status if status is not Status.QUEUED)
 #: Of an Idempotency-Key: printable ASCII, short enough for an index.
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?", re.ASCII)
 
+#: More errors of one request than this are only counted: each name to suggest costs time.
+MAX_ERRORS_NAMED = 50
+
+
+def _moment(value: object) -> datetime | None:
+    if value is None:
+        return None
+    return read_moment(value if isinstance(value, str) else "")
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
 MetadataName = Annotated[str, Field(min_length=1, max_length=40)]
 MetadataValue = Annotated[str, Field(max_length=256)]
 
@@ -40,14 +66,14 @@ class JobBody(BaseModel):
         dict[MetadataName, MetadataValue], Field(max_length=MAX_METADATA_PAIRS)
     ] = {}
     priority: Literal["low", "normal", "high"] = "normal"
-    start_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
-    expires_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    start_at: Moment | None = None
+    expires_at: Moment | None = None
 
-    @field_validator("start_at", "expires_at", mode="before")
+    @field_validator("metadata")
     @classmethod
-    def _written_out(cls, value: object) -> object:
-        if value is not None and not isinstance(value, str):
-            raise ValueError("must be a text such as 2026-11-22T12:00:00Z")
+    def _short(cls, value: dict[str, str]) -> dict[str, str]:
+        if len(json.dumps(value, ensure_ascii=False).encode()) > MAX_METADATA_BYTES:
+            raise ValueError(f"takes at most {MAX_METADATA_BYTES} bytes in all")
         return value
 
     @field_validator("callback_events")
@@ -59,18 +85,23 @@ class JobBody(BaseModel):
         return None if value is None else sorted(set(value))
 
 
-def read_job_request(request: Request) -> JobRequest:
+def read_job_request(request: Request, enqueue: Enqueue) -> JobRequest:
     """Return what a caller asks for.
 
     Raises:
-        CallerError: the body or the Idempotency-Key has the wrong shape; every field is named.
+        CallerError: the body or the Idempotency-Key has the wrong shape; every error is named at
+            once, those that `enqueue` finds in the fields of the right shape included.
     """
     raw = read_json_object(request, MAX_IMAGE_BODY_BYTES)
     try:
         body = JobBody.model_validate(raw)
     except ValidationError as error:
+        misshapen = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
+        read = {name: value for name, value in raw.items() if name not in misshapen}
+        _, errors = enqueue.examine(read.get("model"), read.get("input"), read.get("callback_url"))
         raise InvalidRequest(
-            "The job was not accepted; nothing was spent.", field_errors(error, JobBody)
+            "The job was not accepted; nothing was spent.",
+            field_errors(error, JobBody) + errors,
         ) from None
     canonical = json.dumps(raw, sort_keys=True, separators=(",", ":")).encode()
     return JobRequest(
@@ -90,28 +121,33 @@ def read_job_request(request: Request) -> JobRequest:
 def field_errors(error: ValidationError, model: type[BaseModel]) -> list[FieldError]:
     """Return pydantic's findings as pointers and words to act on."""
     found = []
-    for problem in error.errors(include_url=False, include_input=False, include_context=False):
-        pointer = "".join(f"/{pointer_part(str(part))}" for part in problem["loc"])
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    for problem in problems[:MAX_ERRORS_NAMED]:
+        # pydantic marks a wrong name of a mapping with a part of its own
+        place = [part for part in problem["loc"] if part != "[key]"]
+        pointer = "".join(f"/{pointer_part(str(part))}" for part in place)
         detail = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             name = str(problem["loc"][-1])
             meant = suggest(name, model.model_fields)
             detail = "unknown field" + (f"; did you mean {meant}?" if meant else "")
         found.append(FieldError(pointer, detail))
+    if len(problems) > MAX_ERRORS_NAMED:
+        found.append(FieldError("", f"and {len(problems) - MAX_ERRORS_NAMED} errors more"))
     return found
 
 
 def _idempotency_key(request: Request) -> str | None:
-    values = request.headers.getlist("Idempotency-Key")
-    if not values:
+    said = request.headers.get("Idempotency-Key")
+    if said is None:
         return None
     # the draft standard quotes the key, most clients send it bare
-    key = values[0].strip()
+    key = said.strip()
     if len(key) > 1 and key[0] == key[-1] == '"':
         key = key[1:-1]
-    if len(values) > 1 or not _KEY.fullmatch(key):
+    if not _KEY.fullmatch(key):
         raise InvalidRequest(
             "The Idempotency-Key is not usable.",
-            [FieldError("/headers/Idempotency-Key", "1 to 255 printable ASCII characters, once")],
+            [FieldError("/headers/Idempotency-Key", "1 to 255 printable ASCII characters")],
         )
     return key

@@ -49,7 +49,8 @@ def images_blueprint(wiring: Wiring) -> Blueprint:
     @routes.get("/<image_id>/content")
     def content(image_id: str) -> Response:
         caller = bearer(request, wiring.keys)
-        return image_content(wiring, caller, image_id, proxied="proxy" in request.args)
+        proxied = request.args.get("proxy") == "1"
+        return image_content(wiring, caller, image_id, proxied=proxied)
 
     @routes.get("/<image_id>/thumbnail")
     def small(image_id: str) -> Response:
@@ -90,11 +91,15 @@ def image_thumbnail(wiring: Wiring, caller: Caller, image_id: str) -> Response:
 
 
 def _bytes(wiring: Wiring, bucket: str, key: str, content_type: str, etag: str) -> Response:
-    try:
-        body = io.BytesIO(wiring.object_store.get(bucket, key))
-    except FileNotFoundError as error:
-        raise NotFound("The bucket does not hold this image any more.") from error
-    answer = send_file(body, content_type, etag=etag, max_age=31_536_000)
+    if request.if_none_match.contains_weak(etag):
+        answer = Response(status=304)
+        answer.set_etag(etag)
+    else:
+        try:
+            body = io.BytesIO(wiring.object_store.get(bucket, key))
+        except FileNotFoundError as error:
+            raise NotFound("The bucket does not hold this image any more.") from error
+        answer = send_file(body, content_type, etag=etag)
     answer.headers.update(INERT)
     answer.headers["Cache-Control"] = "private, max-age=31536000, immutable"
     return answer

@@ -31,7 +31,8 @@ def jobs_blueprint(wiring: Wiring, waiting: Waiting) -> Blueprint:
     @routes.post("")
     def enqueue() -> Response:
         caller = bearer(request, wiring.keys)
-        enqueued = wiring.enqueue.accept(caller.project_id, read_job_request(request))
+        wanted = read_job_request(request, wiring.enqueue)
+        enqueued = wiring.enqueue.accept(caller.project_id, wanted)
         job_id, seconds = enqueued.row.id, _wait_seconds()
         ended = seconds and (enqueued.row.status in TERMINAL or waiting.wait(job_id, seconds))
         answer = shown(caller.project_id, job_id)

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from service.errors import UnknownCaller
 from service.keys import Caller, Keys
 from service.web.auth import log_in, person, same_origin
+from service.web.wording import add_wording
 
 View = Callable[..., str]
 Page = Callable[..., str | BaseResponse]
@@ -17,6 +18,8 @@ Page = Callable[..., str | BaseResponse]
 def login_blueprint(keys: Keys, base_url: str) -> Blueprint:
     """Return the routes of the log-in."""
     routes = Blueprint("login", __name__)
+    guard_pages(routes)
+    add_wording(routes)
 
     @routes.get("/login")
     def form() -> str:
@@ -58,19 +61,27 @@ def page_for(keys: Keys) -> Callable[[View], Page]:
     return page
 
 
-def guard_pages(routes: Blueprint, bucket_origin: str) -> None:
+def guard_pages(routes: Blueprint, *image_origins: str) -> None:
     """Let pages load nothing but ours, and images of the bucket that we redirect to."""
-    policy = (
-        f"default-src 'none'; img-src 'self' {bucket_origin}; style-src 'self'; script-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    )
 
     @routes.after_request
     def guard(answer: Response) -> Response:
-        answer.headers.setdefault("Content-Security-Policy", policy)
-        answer.headers.setdefault("X-Frame-Options", "DENY")
-        answer.headers.setdefault("Cache-Control", "no-store")
-        return answer
+        return guarded(answer, *image_origins)
+
+
+def guarded(answer: Response, *image_origins: str) -> Response:
+    """Return a page's answer with the headers that every page carries."""
+    images = " ".join(["'self'", *image_origins])
+    policy = (
+        f"default-src 'none'; img-src {images}; style-src 'self'; script-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    answer.headers.setdefault("Content-Security-Policy", policy)
+    answer.headers.setdefault("X-Frame-Options", "DENY")
+    # with `no-referrer` browsers send our own forms with `Origin: null`, as another site's
+    answer.headers.setdefault("Referrer-Policy", "same-origin")
+    answer.headers.setdefault("Cache-Control", "no-store")
+    return answer
 
 
 def _next() -> str:

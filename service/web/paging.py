@@ -1,6 +1,7 @@
 """Lists: `limit`, `cursor`, and the page with the way to the next one."""
 
-from datetime import UTC, datetime
+import re
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -9,9 +10,11 @@ from flask import Response, jsonify, request
 
 from service.errors import FieldError, InvalidRequest
 from service.signing.links import CursorSigner
+from service.web.parsing import read_moment
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+_LIMIT = re.compile(r"\d{1,3}", re.ASCII)
 
 
 def read_limit() -> int:
@@ -21,7 +24,7 @@ def read_limit() -> int:
         InvalidRequest: it is something else.
     """
     text = request.args.get("limit", str(DEFAULT_LIMIT))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT):
+    if not (_LIMIT.fullmatch(text) and 1 <= int(text) <= MAX_LIMIT):
         raise wrong_query("limit", f"a number from 1 to {MAX_LIMIT}")
     return int(text)
 
@@ -46,12 +49,9 @@ def read_time(name: str) -> datetime | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = datetime.min  # noqa: DTZ901 - refused below, for want of a zone
-    if moment.tzinfo is None:
-        raise wrong_query(name, "a time such as 2026-11-22T12:00:00Z")
-    return moment.astimezone(UTC)
+        return read_moment(text)
+    except ValueError as error:
+        raise wrong_query(name, str(error)) from error
 
 
 def wrong_query(name: str, detail: str) -> InvalidRequest:

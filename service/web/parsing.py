@@ -1,16 +1,18 @@
 """The one reader of JSON bodies: strict where Python's own is not.
 
-Refused before anything else sees them: other encodings than UTF-8, nesting deeper than 32,
-duplicate names, NaN and Infinity, numbers beyond 64 bits, NUL and lone surrogates. PostgreSQL or a
-later reader would stumble over each of them.
+Refused before anything else sees them: other encodings than UTF-8, nesting deeper than 32, more
+values than a request can mean, duplicate names, NaN and Infinity, numbers beyond 64 bits, NUL and
+lone surrogates. PostgreSQL or a later reader would stumble over each of them.
 """
 
 import json
 import math
 import re
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from flask import Request
+from werkzeug.exceptions import ClientDisconnected
 
 from service.errors import BodyTooLarge, FieldError, MalformedRequest, UnsupportedMediaType
 
@@ -19,11 +21,21 @@ MAX_BODY_BYTES = 256 * 1024
 #: Largest body of a route that takes base64 images, bytes.
 MAX_IMAGE_BODY_BYTES = 25_000_000
 MAX_DEPTH = 32
+#: Strings, brackets and commas; 25 MB of `[],` would otherwise become half a gigabyte of lists.
+MAX_TOKENS = 100_000
 
+_PIECE_BYTES = 64 * 1024
 _INT64 = range(-(2**63), 2**63)
 _MAX_INT_DIGITS = 20
-_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+#: Possessive, and content with a string that never ends: linear whatever it is given.
+_TOKENS = re.compile(r'"[^"\\]*+(?:\\.?[^"\\]*+)*+"?|[][{},]', re.DOTALL)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_MOMENT = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+#: Years beyond these leave Python's range in some time zone or other.
+_YEARS = range(1970, 9999)
+_DEEPER = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 def read_json_object(request: Request, max_bytes: int = MAX_BODY_BYTES) -> dict[str, Any]:
@@ -36,12 +48,28 @@ def read_json_object(request: Request, max_bytes: int = MAX_BODY_BYTES) -> dict[
     """
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("Send the body with Content-Type: application/json.")
-    if (request.content_length or 0) > max_bytes:
+    return parse_object(read_body(request, max_bytes))
+
+
+def read_body(request: Request, max_bytes: int) -> bytes:
+    """Return the raw body; no more than `max_bytes` and a piece of it are ever read.
+
+    Raises:
+        BodyTooLarge: it is longer, by its own word or in truth.
+        MalformedRequest: it ended early.
+    """
+    announced = request.content_length or 0
+    body = bytearray()
+    try:
+        while announced <= max_bytes >= len(body) and (piece := request.stream.read(_PIECE_BYTES)):
+            body += piece
+    except ClientDisconnected as error:
+        raise MalformedRequest("The body could not be read to its end.") from error
+    if max(announced, len(body)) > max_bytes:
         raise BodyTooLarge(f"The body may be {max_bytes} bytes long at most.")
-    raw = request.stream.read(max_bytes + 1)
-    if len(raw) > max_bytes:
-        raise BodyTooLarge(f"The body may be {max_bytes} bytes long at most.")
-    return parse_object(raw)
+    if len(body) < announced:
+        raise MalformedRequest(f"The body ended after {len(body)} of {announced} bytes.")
+    return bytes(body)
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
@@ -54,7 +82,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedRequest(f"The body is not UTF-8 (byte {error.start}).") from error
-    _check_depth(text)
+    _check_shape(text)
     try:
         value = json.loads(
             text,
@@ -74,11 +102,27 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     return value
 
 
-def _check_depth(text: str) -> None:
-    """Count brackets outside of strings, before a recursive reader meets them."""
+def read_moment(text: str) -> datetime:
+    """Return an RFC 3339 time as aware UTC.
+
+    Raises:
+        ValueError: it is none, has no zone, or lies where no job will ever run.
+    """
+    if not _MOMENT.fullmatch(text):
+        raise ValueError("must be a time such as 2026-11-22T12:00:00Z")
+    moment = datetime.fromisoformat(text.upper())
+    if moment.year not in _YEARS:
+        raise ValueError(f"must lie between the years {_YEARS[0]} and {_YEARS[-1]}")
+    return moment.astimezone(UTC)
+
+
+def _check_shape(text: str) -> None:
+    """Count what is outside of strings, before a reader that recurses and allocates meets it."""
     depth = 0
-    for bracket in re.findall(r"[\[\]{}]", _STRINGS.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
+    for count, token in enumerate(_TOKENS.finditer(text)):
+        if count == MAX_TOKENS:
+            raise MalformedRequest("The body holds more values than any request needs.")
+        depth += _DEEPER.get(text[token.start()], 0)
         if depth > MAX_DEPTH:
             raise MalformedRequest(f"The body is nested deeper than {MAX_DEPTH}.")
 

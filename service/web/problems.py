@@ -3,18 +3,28 @@
 from http import HTTPStatus
 
 from flask import Flask, Response, json, render_template, request
-from werkzeug.exceptions import HTTPException
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped] # no types there
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from service.errors import (
+    BodyTooLarge,
     CallerError,
     DatabaseUnavailable,
     FieldError,
+    MalformedRequest,
     StorageUnavailable,
     UnknownCaller,
 )
 from service.logs import get_log
+from service.web.login import guarded
 
 RETRY_AFTER_SECONDS = 2
+
+#: What a person reads where the detail is written for programs.
+_PAGE_DETAILS: dict[int, str] = {
+    HTTPStatus.INTERNAL_SERVER_ERROR: "The fault is logged. Nothing that was stored is touched.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Nothing was lost. Try again in a moment.",
+}
 
 log = get_log(__name__)
 
@@ -64,8 +74,16 @@ def register_errors(app: Flask) -> None:
         answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return answer
 
+    @app.errorhandler(ParseException)
+    def broken_framing(_error: Exception) -> Response:
+        # gunicorn reads the body while we do: a broken chunk is found in the middle of a route
+        return caller_error(MalformedRequest("The body's transfer coding is broken."))
+
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
+        if isinstance(error, RequestEntityTooLarge):
+            # its phrase, and so our code, would differ between Pythons
+            return caller_error(BodyTooLarge("The body is larger than any route takes."))
         status = HTTPStatus(error.code or 500)
         code = status.phrase.lower().replace(" ", "_").replace("-", "_")
         answer = _shown(status, code, status.phrase, error.description or status.phrase)
@@ -89,8 +107,14 @@ def _shown(
     status: int, code: str, title: str, detail: str, errors: list[FieldError] | None = None
 ) -> Response:
     if _wants_page():
-        page = render_template("problem.html", status=int(status), title=title, detail=detail)
-        return Response(page, status, content_type="text/html; charset=utf-8")
+        page = render_template(
+            "problem.html",
+            status=int(status),
+            title=title,
+            detail=_PAGE_DETAILS.get(status, detail),
+            errors=errors,
+        )
+        return guarded(Response(page, status, content_type="text/html; charset=utf-8"))
     return problem(int(status), code, title, detail, errors)
 
 

@@ -1,11 +1,18 @@
 """The list of jobs and a page per job: its timeline, its images, its callbacks."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
 from flask import Blueprint, render_template
 
-from service.documents import event
+from service.documents import Document, event, when
 from service.errors import NotFound
 from service.ids import Kind, public_id, read_id
 from service.keys import Caller
+from service.states import TERMINAL
 from service.steps.browse import JobFilter
 from service.web.login import guard_pages, page_for
 from service.web.paging import read_cursor
@@ -24,14 +31,18 @@ def timeline_blueprint(wiring: Wiring) -> Blueprint:
     @page
     def jobs(caller: Caller) -> str:
         cursor = read_cursor(wiring.cursors, "job-pages")
-        found, _ = wiring.browse.jobs(caller.project_id, JobFilter(), cursor, JOBS_PER_PAGE)
+        found, pictures = wiring.browse.jobs(caller.project_id, JobFilter(), cursor, JOBS_PER_PAGE)
+        images = {picture.job_id: [picture] for picture in pictures}
         return render_template(
             "jobs.html",
             caller=caller,
-            jobs=[wiring.documents.job(row) for row in found.rows],
+            jobs=[wiring.documents.job(row, images.get(row.id, [])) for row in found.rows],
             next=None
             if found.next_id is None
             else wiring.cursors.write("job-pages", [found.next_id.hex]),
+            first_page=cursor is None,
+            terminal=TERMINAL,
+            base_url=wiring.settings.base_url,
         )
 
     @routes.get("/jobs/<job_id>")
@@ -41,20 +52,52 @@ def timeline_blueprint(wiring: Wiring) -> Blueprint:
         if found is None:
             raise NotFound("There is no such job.")
         row, pictures = wiring.browse.job(caller.project_id, found)
-        owed, tries = wiring.browse.deliveries(caller.project_id, found)
+        lines = wiring.browse.events(caller.project_id, found)
         return render_template(
             "job.html",
             caller=caller,
             job=wiring.documents.job(row, pictures),
-            events=[event(line) for line in wiring.browse.events(caller.project_id, found)],
-            deliveries=[
-                {
-                    "id": public_id(Kind.DELIVERY, one.id),
-                    "row": one,
-                    "tries": [a_try for a_try in tries if a_try.delivery_id == one.id],
-                }
-                for one in owed
-            ],
+            ended=row.status in TERMINAL,
+            events=_timeline(lines),
+            since_seconds=(datetime.now(UTC) - lines[-1].at).total_seconds(),
+            took_seconds=(lines[-1].at - lines[0].at).total_seconds(),
+            deliveries=_deliveries(*wiring.browse.deliveries(caller.project_id, found)),
         )
 
     return routes
+
+
+def _timeline(lines: Sequence[Any]) -> list[Document]:
+    """Return a job's events, each with the seconds until the next one; None for the last."""
+    gaps = [(later.at - sooner.at).total_seconds() for sooner, later in pairwise(lines)]
+    return [
+        {**event(line), "seconds_to_next": gap}
+        for line, gap in zip(lines, [*gaps, None], strict=True)
+    ]
+
+
+def _deliveries(owed: Sequence[Any], tries: Sequence[Any]) -> list[Document]:
+    """Return a job's callbacks, each with its tries."""
+    made: dict[UUID, list[Document]] = {one.id: [] for one in owed}
+    for one in tries:
+        made[one.delivery_id].append(
+            {
+                "number": one.number,
+                "at": when(one.at),
+                "seconds": one.duration_ms / 1000,
+                "http_status": one.http_status,
+                "error": one.error,
+                "answer": one.answer,
+            }
+        )
+    return [
+        {
+            "id": public_id(Kind.DELIVERY, one.id),
+            "type": one.type,
+            "url": one.url,
+            "status": one.status.value,
+            "due_at": when(one.due_at),
+            "tries": made[one.id],
+        }
+        for one in owed
+    ]

@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 from service.errors import DatabaseUnavailable
+from service.logs import get_log
 from service.states import TERMINAL, Status
 
 LOOK_EVERY_SECONDS = 0.05
+
+log = get_log(__name__)
 
 
 class Waiting:
@@ -53,6 +56,10 @@ class Waiting:
             try:
                 found = self._statuses(asked)
             except DatabaseUnavailable:
+                found = {}
+            except Exception:
+                # those who wait would otherwise never be woken again, nor those after them
+                log.exception("waiting_crashed")
                 found = {}
             with self._lock:
                 for job_id, status in found.items():

@@ -4,10 +4,11 @@ from http import HTTPStatus
 
 from flask import Blueprint, Response, request
 
-from service.errors import RejectedWebhook
+from service.errors import CallerError, RejectedWebhook
 from service.logs import get_log
 from service.signing.flux_webhook import MAX_BODY_BYTES
 from service.steps.receive import Receive
+from service.web.parsing import read_body
 from service.web.problems import problem
 
 log = get_log(__name__)
@@ -19,19 +20,14 @@ def webhooks_blueprint(receive: Receive) -> Blueprint:
 
     @routes.post("/webhooks/flux/<token>")
     def hear(token: str) -> Response:
-        if (request.content_length or 0) > MAX_BODY_BYTES:
-            return _refused("too large")
-        body = request.stream.read(MAX_BODY_BYTES + 1)
-        if len(body) > MAX_BODY_BYTES:
-            return _refused("too large")
         try:
             receive.hear(
                 token,
-                body,
+                read_body(request, MAX_BODY_BYTES),
                 request.headers.getlist("X-Webhook-Secret"),
                 request.headers.getlist("X-BFL-Signature"),
             )
-        except RejectedWebhook as error:
+        except (RejectedWebhook, CallerError) as error:
             return _refused(str(error))
         except OSError as error:
             # neither the database nor the disk took it: Flux has to send it again

@@ -19,8 +19,8 @@ def procfile(directory: Path, *lines: str) -> Path:
     return path
 
 
-def output(launcher: "subprocess.Popen[str]") -> str:
-    text, _ = launcher.communicate(timeout=40)
+def output(launcher: "subprocess.Popen[str]", seconds: float = 30) -> str:
+    text, _ = launcher.communicate(timeout=seconds)
     return text
 
 
@@ -88,7 +88,15 @@ def test_only_the_leader_is_asked_to_stop_and_it_may_finish(tmp_path: Path, laun
     assert not running(str(tmp_path))
 
 
-def test_a_second_request_kills_what_does_not_stop(tmp_path: Path, launch: Launch) -> None:
+def test_a_flood_of_output_does_not_deafen_it(tmp_path: Path, launch: Launch) -> None:
+    launcher = launch("supervisor", procfile(tmp_path, "web: yes"))
+    assert launcher.stdout
+    assert launcher.stdout.readline() == "web | y\n"
+    launcher.send_signal(signal.SIGTERM)
+    assert output(launcher).endswith("stopped\n")
+
+
+def test_a_second_signal_kills_at_once_what_does_not_stop(tmp_path: Path, launch: Launch) -> None:
     program = tmp_path / "program"
     program.write_text("trap 'echo no' TERM; echo ready; while :; do sleep 0.05; done")
     launcher = launch("supervisor", procfile(tmp_path, f"web: sh {program}"))
@@ -98,20 +106,23 @@ def test_a_second_request_kills_what_does_not_stop(tmp_path: Path, launch: Launc
     assert launcher.stdout.readline() == "Stopping\n"
     assert launcher.stdout.readline() == "web | no\n"
     launcher.send_signal(signal.SIGINT)
-    assert output(launcher) == "stopped\n"
+    assert output(launcher, seconds=5) == "stopped\n"
     assert not running(str(program))
 
 
-def test_a_killed_supervisor_leaves_no_gunicorn_and_no_celery_child(
+def test_a_killed_supervisor_leaves_no_child_and_no_grandchild(
     tmp_path: Path, launch: Launch
 ) -> None:
     (tmp_path / "web.py").write_text("def application(environ, start_response): return []\n")
+    (tmp_path / "stubborn").write_text("while :; do sleep 0.1; done\n")
     (tmp_path / "tiny.py").write_text("import celery\napp = celery.Celery(broker='memory://')\n")
     lines = (
         f"web: gunicorn -k gthread -w 2 -b 127.0.0.1:0 --no-control-socket --chdir {tmp_path} web",
         f"images: celery -A tiny --workdir {tmp_path} worker -P prefork -c 2 -n tiny@%h",
+        f"other: sh -c 'sh {tmp_path}/stubborn & wait'",
     )
     launcher = launch("supervisor", procfile(tmp_path, *lines))
+    eventually(lambda: len(running(f"sh {tmp_path}/stubborn")) == 2)
     # Each leader with two children.
     eventually(lambda: len(running(f"--chdir {tmp_path}")) == 3)
     eventually(lambda: len(running(f"--workdir {tmp_path}")) == 3)

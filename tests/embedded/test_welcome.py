@@ -21,7 +21,7 @@ _IMAGE = {
 }
 _EVENTS = [
     {"seq": 1, "at": "2026-11-22T10:00:00.123456Z", "type": "queued", "message": "accepted"},
-    {"seq": 2, "at": "2026-11-22T10:00:01.500000Z", "type": "succeeded", "message": None},
+    {"seq": 2, "at": "2026-11-22T10:00:01.500000Z", "type": "succeeded", "message": "stored"},
 ]
 
 
@@ -104,8 +104,9 @@ def test_the_first_job_is_told_to_its_end(
 ) -> None:
     welcome(environment)
     told = capsys.readouterr().out
-    assert "  10:00:00.123  queued        accepted\n  10:00:01.500  succeeded\n" in told
+    assert "  10:00:00.123  queued     accepted\n  10:00:01.500  succeeded  stored\n" in told
     assert "s3://images/default/job_1.png" in told
+    assert "see the log" not in told
     assert f"Gallery    {environment['PUBLIC_URL']}/\n" in told
     assert f"-H 'Authorization: Bearer {_KEYS['api_key']}'" in told
     assert len(web.posted) == 1

@@ -155,15 +155,16 @@ class Bring:
     def _get(self, ripe: Ripe, sink: Sink) -> str:
         try:
             return self.fetch(ripe.url, sink)
-        except ResultExpired:
-            fresh = self._fresh_url(ripe)
-            if fresh is None:
-                raise
-            return self.fetch(fresh, sink)
+        except ResultExpired as error:
+            dead = error
         except TransientError as error:
-            if ripe.over:
-                raise ResultExpired(f"the URL's life is over: {error}") from error
-            raise
+            if not ripe.over:
+                raise
+            dead = ResultExpired(f"the URL's life is over: {error}")
+        fresh = self._fresh_url(ripe)
+        if fresh is None:
+            raise dead
+        return self.fetch(fresh, sink)
 
     def _fresh_url(self, ripe: Ripe) -> str | None:
         """Ask for the result once more before it is called lost."""

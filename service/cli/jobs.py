@@ -1,0 +1,196 @@
+"""`darkroom jobs`: hand in, look up, list, follow, withdraw."""
+
+import itertools
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import click
+
+from service.cli.connection import connect, url_option
+from service.cli.options import json_object, pairs, value_of
+from service.cli.show import json_option, plain, show_json, show_pairs, show_table
+from service.states import TERMINAL, Status
+
+if TYPE_CHECKING:
+    from service.client import Client, Job, JobImage
+
+LOOK_EVERY_SECONDS = 0.5
+_ENDED = frozenset(status.value for status in TERMINAL)
+
+
+@click.group()
+def jobs() -> None:
+    """Hand in, look up, list, follow and withdraw jobs."""
+
+
+@jobs.command()
+@click.argument("model")
+@click.option(
+    "--input",
+    "given",
+    metavar="JSON",
+    callback=json_object,
+    help="The input as an object; - reads it from standard input.",
+)
+@click.option("-p", "--prompt", metavar="TEXT", help="The input's prompt.")
+@click.option(
+    "--set",
+    "parameters",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=pairs,
+    help="One parameter of the input, such as width=1024; again for more.",
+)
+@click.option("--callback-url", metavar="URL", help="Where to tell of the job's end.")
+@click.option(
+    "--metadata",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=pairs,
+    help="A note of your own, such as order=17; again for more.",
+)
+@click.option("--wait", type=click.IntRange(1), metavar="SECONDS", help="Wait for the job's end.")
+@url_option
+@json_option
+def submit(
+    *,
+    model: str,
+    given: dict[str, Any],
+    prompt: str | None,
+    parameters: dict[str, str],
+    callback_url: str | None,
+    metadata: dict[str, str],
+    wait: int | None,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Hand in a job and print it.
+
+    With --wait the exit code says whether it has succeeded by then.
+    """
+    body = {
+        "model": model,
+        "input": given
+        | ({} if prompt is None else {"prompt": prompt})
+        | {name: value_of(text) for name, text in parameters.items()},
+        **({"callback_url": callback_url} if callback_url else {}),
+        **({"metadata": metadata} if metadata else {}),
+    }
+    began = time.monotonic()
+    with connect(url) as client:
+        # one key for all tries of this command: it makes one job, however often it is sent
+        job = client.submit(body, str(uuid4()), wait_seconds=wait or 0)
+        if wait:
+            job = _ended(client, job, began + wait)
+    _show(job, as_json=as_json)
+    if wait and job["status"] not in _ENDED:
+        raise click.ClickException(
+            f"not ended in {wait} s; follow it with: darkroom jobs watch {job['id']}"
+        )
+    if wait and job["status"] != Status.SUCCEEDED:
+        sys.exit(1)
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID")
+@url_option
+@json_option
+def get(job_id: str, url: str | None, *, as_json: bool) -> None:
+    """Print a job."""
+    with connect(url) as client:
+        _show(client.job(job_id), as_json=as_json)
+
+
+@jobs.command("list")
+@click.option("--status", type=click.Choice([status.value for status in Status]))
+@click.option("--model")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@url_option
+@json_option
+def list_jobs(
+    status: str | None, model: str | None, limit: int, url: str | None, *, as_json: bool
+) -> None:
+    """Print jobs, newest first."""
+    with connect(url) as client:
+        newest = client.jobs(status=status, model=model, page_size=limit)
+        found = itertools.islice(newest, limit)
+        if as_json:
+            for job in found:
+                show_json(job)
+            return
+        rows = [
+            (job["id"], job["status"], job["model"], job["created_at"], job["input"].get("prompt"))
+            for job in found
+        ]
+    show_table(("ID", "STATUS", "MODEL", "CREATED", "PROMPT"), rows)
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID")
+@url_option
+@json_option
+def watch(job_id: str, url: str | None, *, as_json: bool) -> None:
+    """Print a job's timeline as it grows; exit code 0 if the job succeeded, else 1."""
+    shown = 0
+    with connect(url) as client:
+        while True:
+            # the status first: the lines read after it are all that led to it
+            status = client.job(job_id)["status"]
+            for event in client.events(job_id):
+                if event["seq"] <= shown:
+                    continue
+                shown = event["seq"]
+                if as_json:
+                    show_json(event)
+                else:
+                    click.echo(f"{event['at']}  {event['type']:16}  {plain(event['message'])}")
+            if status in _ENDED:
+                sys.exit(0 if status == Status.SUCCEEDED else 1)
+            time.sleep(LOOK_EVERY_SECONDS)
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID")
+@url_option
+@json_option
+def cancel(job_id: str, url: str | None, *, as_json: bool) -> None:
+    """Withdraw a job that is still queued."""
+    with connect(url) as client:
+        _show(client.cancel(job_id), as_json=as_json)
+
+
+def _ended(client: "Client", job: "Job", deadline: float) -> "Job":
+    """Look until the job has ended or the time is up: the API may hold an answer for less."""
+    while job["status"] not in _ENDED and time.monotonic() < deadline:
+        time.sleep(LOOK_EVERY_SECONDS)
+        job = client.job(job["id"])
+    return job
+
+
+def _show(job: "Job", *, as_json: bool) -> None:
+    if as_json:
+        show_json(job)
+        return
+    error, cost = job["error"], job["cost"]
+    show_pairs(
+        [
+            ("id", job["id"]),
+            ("status", job["status"]),
+            ("error", error and f"{error['code']}: {error['message']}"),
+            ("model", job["model"]),
+            ("prompt", job["input"].get("prompt")),
+            ("created", job["created_at"]),
+            ("completed", job["completed_at"]),
+            ("cost", f"{cost['actual'] or '-'} credits, {cost['estimated'] or '-'} estimated"),
+            *(("note", f"{name}={text}") for name, text in job["metadata"].items()),
+            *(("image", _line(image)) for image in job["images"]),
+            ("page", job["urls"]["web"]),
+        ]
+    )
+
+
+def _line(image: "JobImage") -> str:
+    size = f"{image['width']} x {image['height']}  {image['bytes']} bytes"
+    return f"{image['id']}  {size}  s3://{image['bucket']}/{image['key']}"

@@ -1,0 +1,58 @@
+"""`darkroom keys`: API keys, made and revoked beside the service by whoever has its environment."""
+
+import click
+
+from service.cli.inside import wired
+from service.cli.show import json_option, show_json, show_table
+
+
+@click.group()
+def keys() -> None:
+    """Make, list and revoke API keys."""
+
+
+@keys.command()
+@click.option("--project", default="default", show_default=True, help="Made if it is new.")
+@json_option
+def create(project: str, *, as_json: bool) -> None:
+    """Print a new API key and the project's callback secret; the key is not shown again."""
+    with wired() as wiring:
+        try:
+            new = wiring.keys.create(project)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--project") from None
+    found = {
+        "project": new.project,
+        "id": new.key_id,
+        "api_key": new.api_key,
+        "callback_secret": new.callback_secret,
+    }
+    if as_json:
+        show_json(found)
+    else:
+        for name, value in found.items():
+            click.echo(f"{name:16} {value}")
+
+
+@keys.command("list")
+@json_option
+def list_keys(*, as_json: bool) -> None:
+    """Print every key without its secret part."""
+    with wired() as wiring:
+        found = wiring.keys.listing()
+    if as_json:
+        for key in found:
+            show_json(key)
+    else:
+        titles = ("id", "project", "prefix", "created_at", "status")
+        show_table([title.upper() for title in titles], [[key[t] for t in titles] for key in found])
+
+
+@keys.command()
+@click.argument("key_id", metavar="ID")
+def revoke(key_id: str) -> None:
+    """Make a key useless at once; its jobs go on."""
+    with wired() as wiring:
+        if not wiring.keys.revoke(key_id):
+            raise click.ClickException("there is no such active key")
+    click.echo("revoked")

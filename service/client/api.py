@@ -1,0 +1,186 @@
+"""The calls, typed."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self, cast
+from urllib.parse import urlencode, urlsplit
+
+from service.client.documents import Event, Image, Job
+from service.client.transport import (
+    ONCE,
+    RETRY_PAUSES_SECONDS,
+    ApiRefused,
+    ApiUnreachable,
+    Transport,
+)
+from service.errors import ServiceError
+
+#: The longest `Prefer: wait` that the API grants.
+MAX_WAIT_SECONDS = 60
+#: The longest page that the API gives.
+MAX_PAGE_SIZE = 200
+
+_ID = re.compile(r"\w+", re.ASCII)
+_API_KEY = re.compile(r"[\x21-\x7e]+", re.ASCII)
+
+
+class ContentAltered(ServiceError):
+    """The bucket's bytes are not those that were stored."""
+
+
+class Client:
+    """Calls one Darkroom with one project's key; one instance serves several threads.
+
+    Every call raises `ApiRefused` when the API says no and `ApiUnreachable` when there is no
+    answer; after the latter `submit` with the same key finds out what became of the first.
+    """
+
+    def __init__(self, url: str, api_key: str, *, connections: int = 1) -> None:
+        """Prepare; nothing is sent yet.
+
+        Raises:
+            ValueError: the address or the key cannot be one.
+        """
+        parts = urlsplit(url)
+        # a port that is no number raises by itself
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+            raise ValueError("the address must be http://host or https://host")
+        if parts.username is not None or parts.query:
+            raise ValueError("the address must hold neither a user name nor a query")
+        if not _API_KEY.fullmatch(api_key):
+            raise ValueError("the API key must be printable ASCII without spaces")
+        self._url = url.rstrip("/")
+        self._key = {"Authorization": f"Bearer {api_key}"}
+        self._transport = Transport(connections)
+
+    def submit(
+        self, body: Mapping[str, object], idempotency_key: str, *, wait_seconds: int = 0
+    ) -> Job:
+        """Hand in a job, or find it again by its key; wait for its end, 60 seconds at most."""
+        headers = {"Idempotency-Key": idempotency_key}
+        wait_seconds = min(wait_seconds, MAX_WAIT_SECONDS)
+        if wait_seconds > 0:
+            headers["Prefer"] = f"wait={wait_seconds}"
+        document = self._ask("POST", "/v1/jobs", body, headers, wait_seconds=wait_seconds)
+        return cast("Job", document)
+
+    def job(self, job_id: str) -> Job:
+        """Return a job."""
+        return cast("Job", self._ask("GET", f"/v1/jobs/{_known(job_id)}"))
+
+    def jobs(
+        self,
+        *,
+        status: str | None = None,
+        model: str | None = None,
+        page_size: int = MAX_PAGE_SIZE,
+    ) -> Iterator[Job]:
+        """Yield jobs, newest first; pages are fetched as they are needed."""
+        only = {"status": status, "model": model}
+        return cast("Iterator[Job]", self._pages("/v1/jobs", only, page_size))
+
+    def events(self, job_id: str) -> list[Event]:
+        """Return a job's timeline."""
+        document = self._ask("GET", f"/v1/jobs/{_known(job_id)}/events")
+        return cast("list[Event]", document["data"])
+
+    def cancel(self, job_id: str) -> Job:
+        """Withdraw a queued job; sent once."""
+        path = f"/v1/jobs/{_known(job_id)}/cancel"
+        return cast("Job", self._ask("POST", path, pauses_seconds=ONCE))
+
+    def image(self, image_id: str) -> Image:
+        """Return an image's document."""
+        return cast("Image", self._ask("GET", f"/v1/images/{_known(image_id)}"))
+
+    def images(self) -> Iterator[Image]:
+        """Yield every image's document, newest first; pages are fetched as they are needed."""
+        return cast("Iterator[Image]", self._pages("/v1/images", {}, MAX_PAGE_SIZE))
+
+    def content(self, image: Image) -> bytes:
+        """Return an image's bytes, proved by the document's SHA-256.
+
+        Raises:
+            ContentAltered: the bucket holds other bytes.
+        """
+        path = f"/v1/images/{_known(image['id'])}/content"
+        redirect = self._transport.send("GET", self._url + path, self._key)
+        place = redirect.headers.get("Location")
+        if redirect.status != HTTPStatus.FOUND or place is None:
+            raise redirect.refusal(self._url)
+        # the key is for the API alone: the bucket sees the presigned URL and nothing else
+        answer = self._transport.send("GET", place, {}, max_body_bytes=image["bytes"] + 1)
+        if answer.status != HTTPStatus.OK:
+            raise ApiRefused(answer.status, f"the bucket answers {answer.status}")
+        if hashlib.sha256(answer.body).hexdigest() != image["sha256"]:
+            raise ContentAltered("the bucket's bytes are not those that were stored")
+        return answer.body
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _pages(
+        self, path: str, only: Mapping[str, str | None], page_size: int
+    ) -> Iterator[dict[str, Any]]:
+        query = {name: value for name, value in only.items() if value is not None}
+        query["limit"] = str(min(page_size, MAX_PAGE_SIZE))
+        while True:
+            page = self._ask("GET", f"{path}?{urlencode(query, errors='replace')}")
+            yield from page["data"]
+            if page["next"] is None:
+                return
+            query["cursor"] = page["next"]
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        wait_seconds: int = 0,
+        pauses_seconds: tuple[float, ...] = RETRY_PAUSES_SECONDS,
+    ) -> dict[str, Any]:
+        """Return the document of a 2xx answer."""
+        sent = {**self._key, **(headers or {})}
+        content = None
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+            content = json.dumps(body).encode()
+        answer = self._transport.send(
+            method,
+            self._url + path,
+            sent,
+            content,
+            wait_seconds=wait_seconds,
+            pauses_seconds=pauses_seconds,
+        )
+        if answer.status not in {HTTPStatus.OK, HTTPStatus.ACCEPTED}:
+            raise answer.refusal(self._url)
+        document = answer.document()
+        if document is None:
+            raise ApiUnreachable(f"what answers at {self._url} is no Darkroom")
+        return document
+
+
+def _known(public_id: str) -> str:
+    """Keep what is no id out of the path, where `..` would mean something else."""
+    if not _ID.fullmatch(public_id):
+        raise ApiRefused(HTTPStatus.NOT_FOUND, f"{public_id[:80]!r} is no id")
+    return public_id

@@ -1,0 +1,83 @@
+"""Verify: the bucket still holds what the tables say, byte for byte."""
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy import Row, func, select
+
+from service.database import Database
+from service.ids import Kind, public_id
+from service.models import images
+
+#: Rows that are held at a time.
+PAGE_ROWS = 200
+
+
+class Bucket(Protocol):
+    """Where images live."""
+
+    def get(self, bucket: str, key: str) -> bytes:
+        """Return an object, or raise FileNotFoundError or StorageUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """An image that was read back."""
+
+    image_id: str
+    bucket: str
+    key: str
+    #: What is wrong with it, in words; None if nothing is.
+    fault: str | None
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Compares stored images with their rows; changes neither."""
+
+    database: Database
+    bucket: Bucket
+
+    def run(self, sample: int | None, at_once: int) -> Iterator[Verified]:
+        """Read all images, or so many at random; yield each.
+
+        Raises:
+            StorageUnavailable: S3 does not answer, so nothing can be said.
+        """
+        with ThreadPoolExecutor(at_once) as threads:
+            for page in self._pages() if sample is None else [self._sample(sample)]:
+                yield from threads.map(self._verify, page)
+
+    def _pages(self) -> Iterator[list[Row[Any]]]:
+        after = UUID(int=0)
+        while True:
+            page = select(*images.c).where(images.c.id > after).order_by(images.c.id)
+            with self.database.transaction() as tx:
+                rows = tx.rows(page.limit(PAGE_ROWS))
+            if not rows:
+                return
+            yield rows
+            after = rows[-1].id
+
+    def _sample(self, count: int) -> list[Row[Any]]:
+        with self.database.transaction() as tx:
+            return tx.rows(select(*images.c).order_by(func.random()).limit(count))
+
+    def _verify(self, row: Row[Any]) -> Verified:
+        return Verified(public_id(Kind.IMAGE, row.id), row.bucket, row.key, self._fault_of(row))
+
+    def _fault_of(self, row: Row[Any]) -> str | None:
+        try:
+            found = self.bucket.get(row.bucket, row.key)
+        except FileNotFoundError:
+            return "missing"
+        if len(found) != row.bytes:
+            return f"altered: {len(found)} bytes instead of {row.bytes}"
+        if hashlib.sha256(found).hexdigest() != row.sha256:
+            return "altered: another SHA-256"
+        return None

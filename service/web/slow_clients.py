@@ -1,0 +1,58 @@
+"""The gunicorn worker: a client that sends slowly, or never ends, keeps a thread for a while only.
+
+gunicorn's threads wait for a request's next byte as long as it takes, so a few dozen connections
+that send a byte now and then would stop the service.
+"""
+
+import socket
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+from gunicorn.http.errors import (  # type: ignore[import-untyped] # no types in the library
+    InvalidHeader,
+    UnsupportedTransferCoding,
+)
+from gunicorn.workers.gthread import (  # type: ignore[import-untyped] # likewise
+    TConn,
+    ThreadWorker,
+)
+
+#: From a request's first byte to its last; 25 MB take 20 s at 10 Mbit/s.
+REQUEST_SECONDS = 20.0
+LOOK_EVERY_SECONDS = 0.5
+
+
+class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
+    """Threads as in gthread; what of a request has not come in time does not come any more."""
+
+    def init_process(self) -> None:
+        """Start the watch with the process, after the fork."""
+        self._deadlines: dict[TConn, float] = {}
+        threading.Thread(target=self._watch, name="slow-clients", daemon=True).start()
+        super().init_process()
+
+    def handle(self, conn: TConn) -> Any:  # noqa: ANN401 - gunicorn's own answer
+        """Read and answer one request."""
+        self._deadlines[conn] = time.monotonic() + REQUEST_SECONDS
+        try:
+            return super().handle(conn)
+        finally:
+            self._deadlines.pop(conn, None)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:  # noqa: ANN401
+        """Answer 400 to a transfer coding that nobody knows: the fault is the client's."""
+        if isinstance(exc, UnsupportedTransferCoding):
+            exc = InvalidHeader("Transfer-Encoding")
+        super().handle_error(req, client, addr, exc)
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(LOOK_EVERY_SECONDS)
+            now = time.monotonic()
+            for conn, deadline in list(self._deadlines.items()):
+                if deadline < now:
+                    # reads end here as if the client had gone; an answer can still be written
+                    with suppress(OSError):
+                        conn.sock.shutdown(socket.SHUT_RD)

@@ -1,0 +1,107 @@
+"""How times, sizes, money and states read on pages. Times come in as the documents' RFC 3339."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from flask import Blueprint
+
+from service.documents import Document
+from service.states import ErrorCode, Status
+
+#: Longest parameter value shown, characters; an input image in base64 has millions.
+MAX_VALUE_CHARS = 300
+#: Shorter durations are told to the hundredth, seconds.
+_PRECISE_BELOW_SECONDS = 10
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_CREDITS_PER_USD = 100
+_MEGABYTE = 1_000_000
+
+_UNDER_WAY = {
+    Status.QUEUED: "Waiting for its turn at Flux.",
+    Status.SUBMITTING: "Being sent to Flux.",
+    Status.UNCONFIRMED: "It was sent, but Flux's answer was lost. "
+    "It is not sent again; we wait for Flux to call.",
+    Status.GENERATING: "Flux is making the picture.",
+    Status.STORING: "The picture is ready and on its way into the bucket.",
+}
+#: Flux never took these, so it charged nothing.
+_NEVER_TAKEN = {ErrorCode.UPSTREAM_REJECTED, ErrorCode.EXPIRED}
+
+
+def add_wording(routes: Blueprint) -> None:
+    """Make the functions of this module filters of every template."""
+    for words in (age, clock, cost, cut, file_size, parameter, span, under_way):
+        routes.add_app_template_filter(words)
+
+
+def clock(at: str) -> str:
+    """Return `22 Nov 2026, 16:31:05 UTC`."""
+    return f"{datetime.fromisoformat(at):%-d %b %Y, %H:%M:%S} UTC"
+
+
+def age(at: str) -> str:
+    """Return how long ago it was, in its largest unit: `3 min`."""
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds()
+    return " ".join(span(max(1, int(seconds))).split()[:2])
+
+
+def span(seconds: float) -> str:
+    """Return a duration in two units at most: `35 ms`, `4.2 s`, `2 min 5 s`, `3 h`."""
+    if seconds < 1:
+        milliseconds = round(seconds * 1000)
+        return f"{milliseconds} ms" if milliseconds > 0 else "under 1 ms"
+    if seconds < _PRECISE_BELOW_SECONDS:
+        return f"{round(seconds, 2):g} s"
+    rest = round(seconds)
+    parts: list[tuple[int, str]] = []
+    for size, name in _UNITS:
+        count, rest = divmod(rest, size)
+        if count or parts:
+            parts.append((count, name))
+    return " ".join(f"{count} {name}" for count, name in parts[:2] if count)
+
+
+def file_size(size_bytes: int) -> str:
+    """Return `214 kB` or `1.4 MB`, decimal units."""
+    if size_bytes < _MEGABYTE:
+        return f"{size_bytes / 1000:.0f} kB"
+    return f"{size_bytes / _MEGABYTE:.1f} MB"
+
+
+def cost(job: Document) -> str:
+    """Return what a job costs, or what is known of the charge where no picture answers for it."""
+    status, error, credits_text = job["status"], job["error"], job["cost"]["actual"]
+    if status == Status.CANCELED or (error and error["code"] in _NEVER_TAKEN):
+        return "nothing was charged"
+    known = _price(credits_text or job["cost"]["estimated"])
+    if status in {Status.FAILED, Status.UNCONFIRMED}:
+        return f"{known or 'it'} may have been charged"
+    return known if credits_text else f"{known or 'unknown'}, estimated"
+
+
+def cut(text: str, max_chars: int) -> str:
+    """Return the text on one line, at most so many characters long."""
+    line = " ".join(text[: 2 * max_chars].split())
+    return line if len(line) <= max_chars else f"{line[: max_chars - 1]}…"
+
+
+def parameter(value: object) -> str:
+    """Return a parameter's value to read; an input image in base64 only by its beginning."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if len(text) <= MAX_VALUE_CHARS:
+        return text
+    return f"{text[:MAX_VALUE_CHARS]}… ({len(text):,} characters)"
+
+
+def under_way(status: str) -> str:
+    """Return what a job waits for in this state; nothing if it has ended."""
+    return _UNDER_WAY.get(Status(status), "")
+
+
+def _price(credits_text: str | None) -> str:
+    """Return `4.5 credits ($0.045)`, or nothing if the price is not known."""
+    if credits_text is None:
+        return ""
+    noun = "credit" if credits_text == "1" else "credits"
+    return f"{credits_text} {noun} (${Decimal(credits_text) / _CREDITS_PER_USD:f})"

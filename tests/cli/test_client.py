@@ -1,0 +1,74 @@
+import hashlib
+import itertools
+import json
+import socket
+from collections.abc import Iterator
+
+import pytest
+from fakes.scripted_peer import Script, ScriptedPeer, ok
+
+from service.client import ApiRefused, ApiUnreachable, Client, Image
+
+JOB = json.dumps({"id": "job_1", "status": "queued"}).encode()
+BUSY = b"HTTP/1.1 503 Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"
+CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
+NOTHING = b""
+
+
+def in_turn(*answers: bytes) -> Script:
+    """Return a script that gives each connection the next answer, and the last one for ever."""
+    left: Iterator[bytes] = itertools.chain(answers, itertools.repeat(answers[-1]))
+
+    def script(sock: socket.socket, peer: ScriptedPeer) -> None:
+        peer.read_request(sock)
+        sock.sendall(next(left))
+
+    return script
+
+
+def header(request: bytes, name: str) -> str | None:
+    for line in request.partition(b"\r\n\r\n")[0].decode().split("\r\n"):
+        if line.lower().startswith(f"{name}: "):
+            return line.partition(": ")[2]
+    return None
+
+
+def test_a_job_is_handed_in_again_under_the_same_key_until_there_is_an_answer() -> None:
+    with ScriptedPeer(in_turn(NOTHING, BUSY, CUT, ok(JOB))) as api, Client(api.url, "dk_1") as it:
+        assert it.submit({"model": "flux-2-pro"}, "one-key")["id"] == "job_1"
+    assert [header(sent, "idempotency-key") for sent in api.requests] == ["one-key"] * 4
+    assert len({sent.partition(b"\r\n\r\n")[2] for sent in api.requests}) == 1
+
+
+def test_tries_come_to_an_end() -> None:
+    with ScriptedPeer(in_turn(NOTHING)) as api, Client(api.url, "dk_1") as client:
+        with pytest.raises(ApiUnreachable, match="gives no whole answer"):
+            client.job("job_1")
+        assert len(api.requests) == 5
+
+
+@pytest.mark.parametrize("answer", [NOTHING, BUSY])
+def test_a_cancel_is_sent_once(answer: bytes) -> None:
+    with ScriptedPeer(in_turn(answer)) as api, Client(api.url, "dk_1") as client:
+        with pytest.raises((ApiUnreachable, ApiRefused)):
+            client.cancel("job_1")
+        assert len(api.requests) == 1
+
+
+def test_the_bucket_is_asked_until_it_gives_all_bytes_and_never_sees_the_api_key() -> None:
+    sha256 = hashlib.sha256(b"all bytes").hexdigest()
+    image: Image = {"id": "img_1", "bytes": 9, "sha256": sha256}  # type: ignore[typeddict-item] # all that is read
+    with ScriptedPeer(in_turn(CUT, BUSY, ok(b"all bytes"))) as bucket:
+        away = f"HTTP/1.1 302 Found\r\nLocation: {bucket.url}/x?sig=1\r\nContent-Length: 0\r\n\r\n"
+        with ScriptedPeer(in_turn(away.encode())) as api, Client(api.url, "dk_1") as client:
+            assert client.content(image) == b"all bytes"
+            assert header(api.requests[0], "authorization") == "Bearer dk_1"
+        assert [header(asked, "authorization") for asked in bucket.requests] == [None] * 3
+
+
+@pytest.mark.parametrize("job_id", ["", "..", "job_1/cancel", "job_1?x=1"])
+def test_what_is_no_id_is_not_asked_for(job_id: str) -> None:
+    with ScriptedPeer(in_turn(ok(JOB))) as api, Client(api.url, "dk_1") as client:
+        with pytest.raises(ApiRefused, match="is no id"):
+            client.job(job_id)
+        assert api.connections == 0

@@ -1,0 +1,63 @@
+import pytest
+from cli.command_line import CommandLine
+from conftest import named
+from journeys.running_service import RunningService
+
+from service.keys import NewKey
+
+
+@pytest.fixture
+def operator(environment: dict[str, str]) -> CommandLine:
+    """The command line beside the service, with all of its variables."""
+    return CommandLine(environment, environment["SECRET_KEY"])
+
+
+def test_a_key_opens_the_api_until_it_is_revoked(
+    operator: CommandLine, web: RunningService
+) -> None:
+    made = operator("keys", "create", "--project", "prints", "--json").json
+    assert set(made) == {"project", "id", "api_key", "callback_secret"}
+    known = {"DARKROOM_URL": web.url, "DARKROOM_API_KEY": made["api_key"]}
+    caller = CommandLine(known, made["api_key"])
+    assert caller("jobs", "list").code == 0
+    assert operator("keys", "revoke", made["id"]).out == "revoked\n"
+    assert caller("jobs", "list").code == 1
+    assert operator("keys", "revoke", made["id"]).err == "Error: there is no such active key\n"
+
+
+def test_keys_are_listed_without_their_secret_part(
+    environment: dict[str, str], key: NewKey
+) -> None:
+    operator = CommandLine(environment, key.api_key)
+    (listed,) = (k for k in operator("keys", "list", "--json").lines if k["id"] == key.key_id)
+    assert (listed["project"], listed["status"]) == (key.project, "active")
+    assert key.key_id in operator("keys", "list").out
+
+
+def test_a_project_needs_a_name_that_fits_an_object_key(operator: CommandLine) -> None:
+    done = operator("keys", "create", "--project", "No Spaces")
+    assert done.code == 2
+    assert "1 to 40 of a-z, 0-9 and hyphen" in done.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("DATABASE_URL", "", "DATABASE_URL: Field required"),
+        ("DATABASE_URL", "postgresql://u@127.0.0.1:9/x", "the database does not answer"),
+        ("DATABASE_URL", "postgresql://u@127.0.0.1:port/x", "DATABASE_URL"),
+    ],
+)
+def test_an_environment_that_cannot_work_is_told(
+    operator: CommandLine, variable: str, value: str, words: str
+) -> None:
+    done = operator.having(**{variable: value})("keys", "list")
+    assert done.code == 1
+    assert words in done.err
+
+
+def test_a_database_without_tables_is_told(operator: CommandLine, web: RunningService) -> None:
+    empty = named(web.environment["DATABASE_URL"], "postgres")
+    done = operator.having(DATABASE_URL=empty)("verify")
+    assert done.code == 1
+    assert done.err.endswith("migrate it with: alembic upgrade head\n")

@@ -1,0 +1,52 @@
+"""What the README shows works as it stands there."""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fakes.webhook_sink import WebhookSink
+from journeys.running_service import ROOT, RunningService
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def test_the_curl_commands_run_one_after_the_other(service: RunningService, tmp_path: Path) -> None:
+    (tmp_path / "dev.json").write_text(
+        json.dumps({"url": service.url, "api_key": service.api_key}), encoding="utf-8"
+    )
+    shown = blocks("sh")
+    assert any("curl" in block for block in shown)
+    done = subprocess.run(
+        ["/bin/bash", "-euo", "pipefail", "-c", "\n".join(shown)],
+        cwd=ROOT,
+        env={**service.environment, "DARKROOM_HOME": str(tmp_path)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert '"status":"succeeded"' in done.stdout
+
+
+def test_the_python_snippet_verifies_a_real_callback_and_nothing_else(
+    service: RunningService, caller: WebhookSink
+) -> None:
+    names: dict[str, Any] = {}
+    for snippet in blocks("python"):
+        exec(snippet, names)  # noqa: S102 - our own README
+    verified: Callable[[str, bytes, Mapping[str, str]], dict[str, Any] | None] = names["verified"]
+    job_id = service.enqueue(callback_url=caller.url)
+    (call,) = caller.wait_for(1, 20)
+    event = verified(service.callback_secret, call.body, call.headers)
+    assert event is not None
+    assert event["data"]["id"] == job_id
+    assert verified(service.callback_secret, call.body + b" ", call.headers) is None
+    broken = {**call.headers, "webhook-signature": "v1 without a comma"}
+    assert verified(service.callback_secret, call.body, broken) is None

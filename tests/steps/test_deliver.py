@@ -1,0 +1,188 @@
+"""Callbacks: signed, repeated with the same id and bytes, ended by the schedule or by a 410."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import pytest
+from factories import Rewire, ago, deliveries, enqueue, job
+from fakes.scripted_peer import ScriptedPeer, answer
+from fakes.upstream_answers import http, reset
+from fakes.webhook_sink import WebhookSink
+from sqlalchemy import Row, select, update
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from service.keys import NewKey
+from service.models import Delivery, DeliveryAttempt, DeliveryStatus, Project
+from service.signing.callback import new_callback_secret
+from service.steps.deliver import Owed, Try
+from service.wiring import Wiring
+
+
+def owed(wiring: Wiring, key: NewKey, url: str) -> UUID:
+    """Return a job whose cancellation is owed to a caller."""
+    job_id = enqueue(wiring, key, callback_url=url)
+    wiring.enqueue.cancel(job(wiring, job_id).project_id, job_id)
+    return job_id
+
+
+def deliver(wiring: Wiring, job_id: UUID) -> Row[Any]:
+    """Try what is owed once, whenever it was due, and return where it stands."""
+    with wiring.database.transaction() as tx:
+        tx.execute(
+            update(Delivery)
+            .where(Delivery.job_id == job_id, Delivery.due_at.is_not(None))
+            .values(due_at=ago(1))
+        )
+    wiring.deliver.record([(one, wiring.deliver.act(one)) for one in wiring.deliver.claim(10)])
+    (row,) = deliveries(wiring, job_id)
+    return row
+
+
+def tries(wiring: Wiring) -> Sequence[Row[Any]]:
+    with wiring.database.transaction() as tx:
+        return tx.rows(select(*DeliveryAttempt.__table__.c).order_by(DeliveryAttempt.number))
+
+
+def in_seconds(row: Row[Any]) -> float:
+    return float(row.due_at.timestamp() - time.time())
+
+
+def test_the_independent_library_accepts_every_try_and_all_carry_the_same(
+    wiring: Wiring, key: NewKey
+) -> None:
+    with WebhookSink(500, 503) as sink:
+        job_id = owed(wiring, key, sink.url)
+        before = time.time()
+        for _ in range(3):
+            row = deliver(wiring, job_id)
+    assert row.status is DeliveryStatus.DELIVERED
+    assert len({call.headers["webhook-id"] for call in sink.calls}) == 1
+    assert {call.body for call in sink.calls} == {row.body.encode()}
+    for call in sink.calls:
+        said = Webhook(key.callback_secret).verify(call.body, dict(call.headers))
+        assert said["data"]["id"] == f"job_{job_id.hex}"
+        assert before - 1 <= int(call.headers["webhook-timestamp"]) <= time.time()
+    assert [one.http_status for one in tries(wiring)] == [500, 503, 200]
+
+
+def test_each_try_is_signed_for_its_own_moment(wiring: Wiring, key: NewKey) -> None:
+    with WebhookSink(500) as sink:
+        job_id = owed(wiring, key, sink.url)
+        deliver(wiring, job_id)
+        first = int(sink.calls[0].headers["webhook-timestamp"])
+        while time.time() < first + 1:
+            time.sleep(0.01)
+        deliver(wiring, job_id)
+    one, two = sink.calls
+    assert one.headers["webhook-timestamp"] != two.headers["webhook-timestamp"]
+    assert one.headers["webhook-signature"] != two.headers["webhook-signature"]
+
+
+def test_during_rotation_both_secrets_sign(wiring: Wiring, key: NewKey) -> None:
+    newest = new_callback_secret()
+    with WebhookSink() as sink:
+        job_id = owed(wiring, key, sink.url)
+        with wiring.database.transaction() as tx:
+            tx.execute(update(Project).values(callback_secrets=[newest, key.callback_secret]))
+        deliver(wiring, job_id)
+        (call,) = sink.calls
+    for secret in (newest, key.callback_secret):
+        Webhook(secret).verify(call.body, dict(call.headers))
+    with pytest.raises(WebhookVerificationError):
+        Webhook(new_callback_secret()).verify(call.body, dict(call.headers))
+
+
+def test_a_used_up_schedule_ends_it(rewire: Rewire, key: NewKey) -> None:
+    wiring = rewire(callback_schedule_seconds=[0, 10, 100])
+    with WebhookSink(*[500] * 9) as sink:
+        job_id = owed(wiring, key, sink.url)
+        first = deliver(wiring, job_id)
+        assert 8.5 < in_seconds(first) <= 11
+        second = deliver(wiring, job_id)
+        assert 89 < in_seconds(second) <= 110
+        last = deliver(wiring, job_id)
+        assert (last.status, last.due_at) == (DeliveryStatus.EXHAUSTED, None)
+        assert last.completed_at is not None
+        deliver(wiring, job_id)
+    assert len(sink.calls) == 3
+
+
+def test_410_ends_it_at_once(wiring: Wiring, key: NewKey) -> None:
+    with WebhookSink(410) as sink:
+        job_id = owed(wiring, key, sink.url)
+        assert deliver(wiring, job_id).status is DeliveryStatus.EXHAUSTED
+        deliver(wiring, job_id)
+    assert len(sink.calls) == 1
+
+
+def test_a_redirect_is_a_failure_and_not_followed(wiring: Wiring, key: NewKey) -> None:
+    with WebhookSink() as target:
+        for status in (301, 302, 303, 307, 308):
+            with WebhookSink(status, headers={"Location": target.url}) as sink:
+                row = deliver(wiring, owed(wiring, key, sink.url))
+            assert row.status is DeliveryStatus.PENDING
+    assert target.calls == []
+    assert {one.http_status for one in tries(wiring)} == {301, 302, 303, 307, 308}
+
+
+def test_retry_after_is_honoured_within_bounds_where_it_means_anything(
+    rewire: Rewire, key: NewKey
+) -> None:
+    wiring = rewire(callback_schedule_seconds=[0, 10, 10])
+    for status, said, least, most in (
+        (429, "60", 59, 60),
+        (503, "60", 59, 60),
+        (429, "2", 8.5, 11),
+        (503, "999999999", 3598, 3600),
+        (500, "60", 8.5, 11),
+        (503, "soon", 8.5, 11),
+    ):
+        with WebhookSink(status, headers={"Retry-After": said}) as sink:
+            row = deliver(wiring, owed(wiring, key, sink.url))
+        assert least < in_seconds(row) <= most, (status, said)
+
+
+def test_an_address_that_may_not_be_called_is_noted_and_not_tried_for_ever(
+    rewire: Rewire, wiring: Wiring, key: NewKey
+) -> None:
+    guarded = rewire(egress_allowed_networks=[], callback_schedule_seconds=[0, 0])
+    with WebhookSink() as sink:
+        job_id = owed(wiring, key, sink.url)
+        assert deliver(guarded, job_id).status is DeliveryStatus.PENDING
+        assert deliver(guarded, job_id).status is DeliveryStatus.EXHAUSTED
+    assert sink.calls == []
+    assert all(one.error and one.http_status is None for one in tries(wiring))
+
+
+def test_a_caller_that_is_down_is_noted(wiring: Wiring, key: NewKey) -> None:
+    with ScriptedPeer(reset) as peer:
+        for url in ("http://127.0.0.1:9/hook", f"{peer.url}/hook"):
+            assert deliver(wiring, owed(wiring, key, url)).status is DeliveryStatus.PENDING
+    assert all(one.error and one.http_status is None for one in tries(wiring))
+
+
+def test_the_callers_answer_is_cut_and_made_storable(wiring: Wiring, key: NewKey) -> None:
+    with ScriptedPeer(answer(http(500, b"\x00\xff" + b"x" * 100_000))) as peer:
+        deliver(wiring, owed(wiring, key, f"{peer.url}/hook"))
+    (one,) = tries(wiring)
+    assert one.answer == "�" + "x" * 2046
+
+
+def test_a_try_recorded_twice_counts_once(wiring: Wiring, key: NewKey) -> None:
+    job_id = owed(wiring, key, "http://127.0.0.1:9/hook")
+    (claim,) = wiring.deliver.claim(1)
+    assert isinstance(claim, Owed)
+    assert wiring.deliver.claim(1) == []
+    done = Try(200, None, "ok", 5)
+    wiring.deliver.record([(claim, done)])
+    wiring.deliver.record([(claim, Try(500, None, "no", 5)), (claim, done)])
+    (row,) = deliveries(wiring, job_id)
+    assert (row.status, row.tries) == (DeliveryStatus.DELIVERED, 1)
+    assert len(tries(wiring)) == 1
+
+
+def test_what_waited_longest_is_sent_first(wiring: Wiring, key: NewKey) -> None:
+    ids = [owed(wiring, key, "http://127.0.0.1:9/hook") for _ in range(3)]
+    assert [wiring.deliver.claim(1)[0].job_id for _ in ids] == ids

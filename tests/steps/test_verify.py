@@ -1,0 +1,69 @@
+"""`darkroom verify`: what the bucket lost or changed is found."""
+
+import pytest
+from cli.command_line import CommandLine
+from cli.working import stored_images
+from sqlalchemy import Row, select
+
+from service.ids import Kind, public_id
+from service.keys import NewKey
+from service.models import images
+from service.wiring import Wiring
+
+
+@pytest.fixture
+def operator(environment: dict[str, str], key: NewKey) -> CommandLine:
+    """The command line beside the service, with all of its variables."""
+    return CommandLine(environment, key.api_key)
+
+
+def rows(wiring: Wiring, key: NewKey, count: int) -> list[Row[tuple[object, ...]]]:
+    stored_images(wiring, key, count)
+    with wiring.database.transaction() as tx:
+        return tx.rows(select(*images.c).order_by(images.c.id))
+
+
+def test_a_flipped_byte_and_a_missing_object_are_found(
+    operator: CommandLine, wiring: Wiring, key: NewKey
+) -> None:
+    flipped, missing, cut, _ = rows(wiring, key, 4)
+    store = wiring.object_store
+    content = bytearray(store.get(flipped.bucket, flipped.key))
+    content[len(content) // 2] ^= 1
+    store.put_bytes(flipped.key, bytes(content), flipped.content_type)
+    store.put_bytes(cut.key, store.get(cut.bucket, cut.key)[:-1], cut.content_type)
+    store._client.delete_object(Bucket=store.bucket, Key=missing.key)  # noqa: SLF001 - the product deletes nothing yet
+
+    done = operator("verify")
+    assert done.code == 1
+    faults = {
+        flipped: "altered: another SHA-256",
+        missing: "missing",
+        cut: f"altered: {cut.bytes - 1} bytes instead of {cut.bytes}",
+    }
+    assert done.out.splitlines() == [
+        *(
+            f"{public_id(Kind.IMAGE, row.id)}  s3://{row.bucket}/{row.key}  {faults[row]}"
+            for row in (flipped, missing, cut)
+        ),
+        "4 read, 3 missing or altered",
+    ]
+
+
+def test_a_sound_bucket_passes_and_a_sample_reads_no_more_than_asked(
+    operator: CommandLine, wiring: Wiring, key: NewKey
+) -> None:
+    rows(wiring, key, 3)
+    assert [image.fault for image in wiring.verify.run(None, 4)] == [None] * 3
+    done = operator("verify", "--sample", "2", "--json")
+    assert (done.code, done.json) == (0, {"checked": 2, "wrong": []})
+    assert len(list(wiring.verify.run(9, 4))) == 3
+
+
+def test_a_wrong_secret_is_no_missing_image(
+    operator: CommandLine, wiring: Wiring, key: NewKey
+) -> None:
+    rows(wiring, key, 1)
+    done = operator.having(AWS_SECRET_ACCESS_KEY="wrong")("verify")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "Error: S3 get: SignatureDoesNotMatch\n"
