@@ -20,7 +20,7 @@ run: $(INSTALLED)  ## the whole service with its servers, a first job included, 
 	@$(BIN)/darkroom up
 
 test: $(INSTALLED)  ## every test, on real servers; make test ARGS='-k webhook'
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 4 --dist loadfile $(ARGS)
 
 check: lint test  ## what has to pass before a merge
 

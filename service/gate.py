@@ -33,19 +33,21 @@ ACCOUNT_PROBE_SECONDS = 60
 
 def room(tx: Transaction, provider: str, max_active: int) -> int:
     """Lock the gate and return how many jobs may be sent now: slots, one probe, or none."""
-    tx.execute(upsert(Gate).values(provider=provider, slots=max_active).on_conflict_do_nothing())
-    gate = tx.first(
+    wanted = (
         select(Gate.slots, Gate.closed_reason, (Gate.probe_at <= func.now()).label("probe"))
         .where(Gate.provider == provider)
         .with_for_update()
     )
+    gate = tx.first(wanted)
+    if gate is None:
+        new = upsert(Gate).values(provider=provider, slots=max_active)
+        tx.execute(new.on_conflict_do_nothing())
+        gate = tx.first(wanted)
     active = tx.scalar(
         select(func.count()).where(
             jobs.c.provider == provider, jobs.c.status.in_(sorted(HOLDS_SLOT))
         )
     )
-    if gate is None:
-        return 0
     free: int = max(0, min(gate.slots, max_active) - int(active))
     if gate.closed_reason is None:
         return free

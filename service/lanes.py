@@ -26,6 +26,8 @@ Outcome = TypeVar("Outcome")
 #: How long the outcomes of acts are held in memory while the database is away (F18), seconds.
 RECORD_PATIENCE_SECONDS = 60.0
 RECORD_RETRY_SECONDS = 0.5
+#: A lane under load finds more work with every look; the others hear of it so often at most.
+RING_OTHERS_EVERY_SECONDS = 0.5
 
 log = get_log(__name__)
 
@@ -97,6 +99,7 @@ class Lane(Generic[Claim, Outcome]):
     def _run(self) -> None:
         in_flight = 0
         look = True
+        silent_until = 0.0
         while in_flight or not self._stopping.is_set():
             free = self._capacity - in_flight
             if look and free and not self._stopping.is_set():
@@ -105,7 +108,8 @@ class Lane(Generic[Claim, Outcome]):
                 # a full batch means there may be more: look again when an act has ended, and let
                 # idle workers, here or on another host, join in
                 look = len(claims) == free
-                if look:
+                if look and time.monotonic() >= silent_until:
+                    silent_until = time.monotonic() + RING_OTHERS_EVERY_SECONDS
                     self._ring_others(self._message)
                 for claim in claims:
                     self._pool.submit(self._act, claim)

@@ -99,6 +99,7 @@ _MESSAGES = {
 }
 _FACTS = ("seed", "prompt", "start_time", "end_time", "duration")
 _MAX_TEXT = 500
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
 #: Deeper than any detail that was ever recorded.
 _MAX_DEPTH = 5
 
@@ -157,6 +158,9 @@ def _expiry(url: str) -> datetime | None:
         said = parse_qs(urlsplit(url).query).get("se", [""])[0]
         moment = datetime.fromisoformat(said)
     except ValueError:
+        return None
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        # in another zone it may lie beyond what Python can read back
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

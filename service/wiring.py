@@ -66,7 +66,7 @@ class Wiring:
 
     settings: Settings
     pool_size: int = WEB_POOL_SIZE
-    #: Another way to ring lanes than over the broker; for tests of single steps.
+    #: Another way to ring lanes than over the broker.
     ring: Ring | None = None
 
     @cached_property
@@ -240,7 +240,7 @@ class Wiring:
         """Step: verify."""
         return Verify(self.database, self.object_store)
 
-    def lanes(self) -> dict[Message, Lane[object, object]]:
+    def lanes(self, ring_others: Ring) -> dict[Message, Lane[object, object]]:
         """Return the lanes that an io worker runs, not started yet."""
         steps = {
             Message.SUBMIT: (self.submit, self.settings.flux_max_active),
@@ -254,7 +254,7 @@ class Wiring:
                 step,  # type: ignore[arg-type] # a lane's claims and outcomes are its step's own
                 capacity=capacity,
                 look_every_seconds=LOOK_EVERY_SECONDS,
-                ring_others=self.sender,
+                ring_others=ring_others,
             )
             for message, (step, capacity) in steps.items()
         }

@@ -157,3 +157,21 @@ def known_job(document: dict[str, Any]) -> UUID:
 #: An upstream's yes, for steps that are given outcomes directly.
 ACCEPTED = Accepted(task_id="task-1", polling_url=None, cost=None)
 READY = Ready(url="http://127.0.0.1:9/sample.jpeg", expires_at=None, facts={"seed": 7})
+
+
+def storing(wiring: Wiring, key: NewKey, url: str, **columns: Any) -> UUID:  # noqa: ANN401
+    """Return a job whose result waits at a URL."""
+    job_id = enqueue(wiring, key, callback_url="http://127.0.0.1:9/hook")
+    (intent,) = wiring.submit.claim(1)
+    wiring.submit.record([(intent, ACCEPTED)])
+    hear(wiring, webhook(wiring, job_id, result={"sample": url, "seed": 7}))
+    if columns:
+        put(wiring, job_id, **columns)
+    return job_id
+
+
+def try_to_store(wiring: Wiring, job_id: UUID, times: int = 1) -> None:
+    """Let the store lane try a job's result so often, whenever it is due."""
+    for _ in range(times):
+        due_now(wiring, job_id)
+        run(wiring.store)

@@ -19,11 +19,12 @@ from factories import (
 from fakes.scripted_peer import ScriptedPeer, answer
 from fakes.simulator import Simulator
 from fakes.upstream_answers import http
-from sqlalchemy import update
+from sqlalchemy import make_url, text, update
 
+from service import gate
 from service.keys import NewKey
-from service.models import Gate
-from service.states import Status
+from service.models import Gate, jobs
+from service.states import HOLDS_SLOT, Status
 from service.wiring import Wiring
 
 
@@ -91,18 +92,28 @@ def test_three_workers_claiming_at_once_never_take_more_than_the_slots(
         assert sum(map(len, pool.map(lambda worker: claimed(worker, 5), workers))) == 1
 
 
-@pytest.mark.parametrize("held", [Status.SUBMITTING, Status.UNCONFIRMED, Status.GENERATING])
-def test_a_job_that_may_be_upstream_holds_its_slot(
-    rewire: Rewire, key: NewKey, held: Status
-) -> None:
+def test_slots_are_counted_by_one_worker_at_a_time(rewire: Rewire, key: NewKey) -> None:
+    one, two = rewire(flux_max_active=1), rewire(flux_max_active=1)
+    enqueue(one, key)
+    claimed(one, 0)  # the gate's row is there
+    with ThreadPoolExecutor(1) as pool:
+        with one.database.transaction() as tx:
+            assert gate.room(tx, "simulator", 1) == 1
+            waiting = pool.submit(claimed, two, 1)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.3)
+        assert len(waiting.result(10)) == 1
+
+
+def test_a_job_that_may_be_upstream_holds_its_slot(rewire: Rewire, key: NewKey) -> None:
     wiring = rewire(flux_max_active=1)
-    job_id = enqueue(wiring, key)
-    enqueue(wiring, key)
-    claimed(wiring, 5)
-    put(wiring, job_id, status=held)
-    assert claimed(wiring, 5) == []
-    put(wiring, job_id, status=Status.STORING)
-    assert len(claimed(wiring, 5)) == 1
+    first, second = enqueue(wiring, key), enqueue(wiring, key)
+    assert claimed(wiring, 5) == [first]
+    for held in HOLDS_SLOT:
+        put(wiring, first, status=held)
+        assert claimed(wiring, 5) == []
+    put(wiring, first, status=Status.STORING)
+    assert claimed(wiring, 5) == [second]
 
 
 @pytest.mark.parametrize("status", [401, 402, 403])
@@ -186,3 +197,25 @@ def test_nothing_is_bought_while_the_spool_is_nearly_full(
     assert run(wiring.submit) == []
     kept.write_bytes(bytes(799))
     assert len(run(wiring.submit)) == 1
+
+
+@pytest.mark.parametrize("off", ["hashjoin", "mergejoin,hashagg,hashjoin,material,sort"])
+def test_a_claim_takes_no_more_than_it_was_told_whatever_the_planner_chooses(
+    rewire: Rewire, wiring: Wiring, key: NewKey, off: str
+) -> None:
+    for _ in range(12):
+        enqueue(wiring, key)
+    name = make_url(wiring.settings.database_url.get_secret_value()).database
+    with wiring.database.transaction() as tx:
+        for method in off.split(","):
+            tx.execute(text(f"ALTER DATABASE {name} SET enable_{method} = off"))
+    planned = rewire()
+    assert len(planned.submit.claim(3)) == 3
+    with planned.database.transaction() as tx:
+        tx.execute(update(jobs).values(status=Status.GENERATING, task_id="t"))
+        tx.execute(update(jobs).values(due_at=datetime.now(UTC) - timedelta(seconds=1)))
+    assert len(planned.poll.claim(3)) == 3
+    with planned.database.transaction() as tx:
+        tx.execute(update(jobs).values(status=Status.STORING, result_url="http://127.0.0.1:9/"))
+        tx.execute(update(jobs).values(due_at=datetime.now(UTC) - timedelta(seconds=1)))
+    assert len(planned.store.claim(3)) == 3

@@ -16,6 +16,7 @@ from fakes.simulator import Simulator
 from fakes.waiting import wait_until
 from fakes.webhook_sink import WebhookSink
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from service.ids import Kind, public_id
 from service.keys import NewKey
@@ -45,9 +46,9 @@ def read(lines: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines.getvalue().splitlines()]
 
 
-def crash(text: str) -> None:
+def crash(words: str) -> None:
     try:
-        int(text)
+        int(words)
     except ValueError:
         get_log("ours").exception("crashed")
 
@@ -62,7 +63,7 @@ def test_every_line_is_json_whatever_is_logged(lines: io.StringIO) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "secret"),
+    ("line", "secret"),
     [
         ("POST /webhooks/flux/IjAx.abc-_def HTTP/1.1", "IjAx.abc-_def"),
         ("Invalid header: 'Authorization: Bearer dk_0123456789abcdefghij-_'", "dk_0123"),
@@ -74,11 +75,11 @@ def test_every_line_is_json_whatever_is_logged(lines: io.StringIO) -> None:
     ],
 )
 def test_a_secret_that_slips_into_a_line_is_cut_out(
-    lines: io.StringIO, text: str, secret: str
+    lines: io.StringIO, line: str, secret: str
 ) -> None:
-    logging.getLogger("theirs").error("failed: %s", text)
-    get_log("ours").info("noted", url=text, inside={"list": [text]})
-    crash(text)
+    logging.getLogger("theirs").error("failed: %s", line)
+    get_log("ours").info("noted", url=line, inside={"list": [line]})
+    crash(line)
     assert secret not in lines.getvalue()
     assert lines.getvalue().count("***") >= 4
     assert len(read(lines)) == 3
@@ -167,13 +168,19 @@ def test_no_secret_is_in_any_line_of_a_jobs_whole_life(
     faulty = Api(create_app(broken).test_client(), key.api_key)
     assert faulty.post("/v1/jobs", BODY).status_code == 500
     broken.database.dispose()
+    result_url = job(wiring, job_id).result_url
+    with wiring.database.transaction() as tx:
+        tx.execute(text("DROP TABLE jobs CASCADE"))
+    # its prompt and metadata are parameters of the statement that fails
+    assert (
+        api.post("/v1/jobs", {**BODY, "metadata": {"note": key.callback_secret}}).status_code == 500
+    )
 
     log = lines.getvalue()
     assert "request_crashed" in log
     assert "webhook_rejected" in log
     presigned = [image["url"], content.headers["Location"]]
     signatures = [url.partition("X-Amz-Signature=")[2].partition("&")[0] for url in presigned]
-    result_url = job(wiring, job_id).result_url
     secrets = {
         "api key": key.api_key,
         "its hidden part": key.api_key[12:],

@@ -5,23 +5,21 @@ from typing import Any
 from celery import Celery, Task, bootsteps, signals
 
 from service.logs import configure_logs, get_log
-from service.queue import CONSUMER_TIMEOUT_SECONDS, IO_QUEUE, make_celery
+from service.queue import CONSUMER_TIMEOUT_SECONDS, IO_QUEUE, CelerySender, make_celery
 from service.settings import load_settings
 from service.wiring import WORKER_POOL_SIZE, Wiring
+from workers.lanes import LocalLanes
 from workers.schedule import beat_schedule
 from workers.tasks import register
 
-#: How long a worker that is told to stop waits for the acts under way, seconds.
-DRAIN_SECONDS = 25.0
-
 log = get_log(__name__)
 settings = load_settings()
-wiring = Wiring(settings, pool_size=WORKER_POOL_SIZE)
-celery: Celery = make_celery(
-    settings.celery_broker_url.get_secret_value(), socket_timeout_seconds=CONSUMER_TIMEOUT_SECONDS
-)
+broker_url = settings.celery_broker_url.get_secret_value()
+local = LocalLanes(CelerySender(broker_url))
+wiring = Wiring(settings, pool_size=WORKER_POOL_SIZE, ring=local)
+celery: Celery = make_celery(broker_url, socket_timeout_seconds=CONSUMER_TIMEOUT_SECONDS)
 celery.conf.beat_schedule = beat_schedule(settings.sweep_interval_seconds)
-lanes = wiring.lanes()
+lanes = wiring.lanes(ring_others=local.broker)
 register(celery, wiring, lanes)
 
 
@@ -35,16 +33,12 @@ class LanesStep(bootsteps.StartStopStep):
         return IO_QUEUE in getattr(parent, "app").amqp.queues.consume_from  # noqa: B009 - untyped
 
     def start(self, _parent: object) -> None:
-        """Begin to work: a worker looks for due rows at once, whoever rings."""
-        for lane in lanes.values():
-            lane.start()
+        """Begin to work."""
+        local.start(lanes)
 
     def stop(self, _parent: object) -> None:
-        """Claim no more, and let the acts under way end and be recorded."""
-        for lane in lanes.values():
-            lane.close()
-        for lane in lanes.values():
-            lane.join(DRAIN_SECONDS)
+        """Drain."""
+        local.stop()
 
 
 celery.steps["worker"].add(LanesStep)

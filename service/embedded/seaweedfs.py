@@ -25,6 +25,10 @@ _LISTENERS = (
 _OPTIONS = (
     *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"),
     *("-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
+    # A master that resumes its raft state is no leader for its first moments; the volume server's
+    # first heartbeat may fall into them, and the next comes five seconds later (seen one start in
+    # five). All that it would resume it also learns from that heartbeat.
+    "-master.resumeState=false",
     *("-s3.iam=false", "-s3.autoCreateBucket=false", "-volume.preStopSeconds=0"),
     "-disableHttp",  # else filer and master answer anybody, without credentials
     # Relative to its directory: the default is /tmp.
@@ -90,8 +94,9 @@ class SeaweedFS:
             config=Config(
                 signature_version="s3v4",
                 s3={"addressing_style": "path"},
-                connect_timeout=2,
-                read_timeout=5,
+                connect_timeout=1,
+                # it retries inside with growing pauses, up to 8 s; asking anew is quicker
+                read_timeout=1,
                 retries={"total_max_attempts": 1},
                 proxies={},
             ),
@@ -99,7 +104,8 @@ class SeaweedFS:
 
         def answers() -> bool:
             try:
-                client.put_object(Bucket=self._bucket, Key=".ready", Body=b"")
+                # an empty object needs no volume, and would be taken before there is one
+                client.put_object(Bucket=self._bucket, Key=".ready", Body=b"ready")
                 client.delete_object(Bucket=self._bucket, Key=".ready")
             except (BotoCoreError, ClientError):
                 return False

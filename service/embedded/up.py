@@ -43,6 +43,8 @@ def _serve(home: Path) -> None:
     print(f"Darkroom   {home.absolute()}", flush=True)
     with stack(home) as environment:
         set_aside(Path(environment["DARKROOM_HOME"]))
+        # Celery's advice to root is for production; here it would bury the first job
+        environment.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser")
         print("\n".join(addresses(environment)))
         print(f"Servers    ready in {time.monotonic() - began:.1f} s\n", flush=True)
         failures: list[StartFailed] = []

@@ -165,7 +165,6 @@ class Welcome:
         return [
             f"Gallery    {url}/",
             f"Log in     {key}",
-            f"API        {url}/docs",
             f"Details    {_short(self._home / DEV_FILE)}",
             "",
             "A next job:",

@@ -15,7 +15,7 @@ from service.web.health import health_blueprint
 from service.web.images import images_blueprint
 from service.web.jobs import jobs_blueprint
 from service.web.login import login_blueprint
-from service.web.parsing import MAX_IMAGE_BODY_BYTES
+from service.web.parsing import MAX_BODY_BYTES
 from service.web.problems import register_errors
 from service.web.timeline import timeline_blueprint
 from service.web.waiting import Waiting
@@ -45,7 +45,7 @@ def create_app(wiring: Wiring) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=wiring.settings.base_url.startswith("https://"),
         PERMANENT_SESSION_LIFETIME=SESSION_LIFETIME,
-        MAX_CONTENT_LENGTH=MAX_IMAGE_BODY_BYTES + 1,
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined] # of the default provider
     app.json.ensure_ascii = False  # type: ignore[attr-defined] # likewise

@@ -24,9 +24,9 @@ def jobs_blueprint(wiring: Wiring, waiting: Waiting) -> Blueprint:
     """Return the routes of jobs."""
     routes = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
 
-    def shown(project_id: UUID, job_id: UUID) -> Response:
+    def shown(project_id: UUID, job_id: UUID) -> tuple[Response, bool]:
         row, images = wiring.browse.job(project_id, job_id)
-        return jsonify(wiring.documents.job(row, images))
+        return jsonify(wiring.documents.job(row, images)), row.status in TERMINAL
 
     @routes.post("")
     def enqueue() -> Response:
@@ -34,9 +34,10 @@ def jobs_blueprint(wiring: Wiring, waiting: Waiting) -> Blueprint:
         wanted = read_job_request(request, wiring.enqueue)
         enqueued = wiring.enqueue.accept(caller.project_id, wanted)
         job_id, seconds = enqueued.row.id, _wait_seconds()
-        ended = seconds and (enqueued.row.status in TERMINAL or waiting.wait(job_id, seconds))
-        answer = shown(caller.project_id, job_id)
-        answer.status_code = 200 if ended else 202
+        if seconds and enqueued.row.status not in TERMINAL:
+            waiting.wait(job_id, seconds)
+        answer, ended = shown(caller.project_id, job_id)
+        answer.status_code = 200 if seconds and ended else 202
         answer.headers["Location"] = f"/v1/jobs/{public_id(Kind.JOB, job_id)}"
         if seconds:
             answer.headers["Preference-Applied"] = f"wait={seconds}"
@@ -57,7 +58,7 @@ def jobs_blueprint(wiring: Wiring, waiting: Waiting) -> Blueprint:
 
     @routes.get("/<job_id>")
     def one(job_id: str) -> Response:
-        return shown(bearer(request, wiring.keys).project_id, _known(job_id))
+        return shown(bearer(request, wiring.keys).project_id, _known(job_id))[0]
 
     @routes.get("/<job_id>/events")
     def events(job_id: str) -> Response:
@@ -69,7 +70,7 @@ def jobs_blueprint(wiring: Wiring, waiting: Waiting) -> Blueprint:
     def cancel(job_id: str) -> Response:
         caller = bearer(request, wiring.keys)
         row = wiring.enqueue.cancel(caller.project_id, _known(job_id))
-        return shown(caller.project_id, row.id)
+        return shown(caller.project_id, row.id)[0]
 
     return routes
 

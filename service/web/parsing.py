@@ -16,7 +16,7 @@ from werkzeug.exceptions import ClientDisconnected
 
 from service.errors import BodyTooLarge, FieldError, MalformedRequest, UnsupportedMediaType
 
-#: Largest body of a route that takes no images, bytes.
+#: Largest body of a route that takes no images, forms included, bytes.
 MAX_BODY_BYTES = 256 * 1024
 #: Largest body of a route that takes base64 images, bytes.
 MAX_IMAGE_BODY_BYTES = 25_000_000
@@ -52,13 +52,15 @@ def read_json_object(request: Request, max_bytes: int = MAX_BODY_BYTES) -> dict[
 
 
 def read_body(request: Request, max_bytes: int) -> bytes:
-    """Return the raw body; no more than `max_bytes` and a piece of it are ever read.
+    """Return the raw body; no more than `max_bytes` and one are ever read.
 
     Raises:
         BodyTooLarge: it is longer, by its own word or in truth.
         MalformedRequest: it ended early.
     """
     announced = request.content_length or 0
+    # instead of the app's own limit, which is for forms
+    request.max_content_length = max_bytes + 1
     body = bytearray()
     try:
         while announced <= max_bytes >= len(body) and (piece := request.stream.read(_PIECE_BYTES)):

@@ -1,7 +1,8 @@
 """The gunicorn worker: a client that sends slowly, or never ends, keeps a thread for a while only.
 
 gunicorn's threads wait for a request's next byte as long as it takes, so a few dozen connections
-that send a byte now and then would stop the service.
+that send a byte now and then would stop the service. A proxy that takes in whole requests before it
+passes them on does better still; what took longer than the deadline only loses its connection.
 """
 
 import socket

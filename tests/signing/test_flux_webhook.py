@@ -16,6 +16,7 @@ from service.signing.links import CursorSigner
 OLD, NEW = "an-old-key-that-is-long-enough-to-be-one", "a-new-key-that-is-long-enough-to-be-one"
 SIGNER = FluxWebhookSigner([OLD])
 BODY = b'{"status":"Ready"}'
+KWARGS = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
 
 
 def signature(secret: str, body: bytes = BODY) -> str:
@@ -56,6 +57,11 @@ def test_a_token_of_another_use_or_key_is_not_taken() -> None:
         FluxWebhookSigner([NEW]).token(attempt),
         CursorSigner([OLD]).write("jobs", [attempt.hex]),
         str(URLSafeSerializer(OLD).dumps(attempt.hex)),
+        str(
+            URLSafeSerializer(OLD, salt="darkroom.cursor.jobs", signer_kwargs=KWARGS).dumps(
+                attempt.hex
+            )
+        ),
         str(URLSafeSerializer(OLD, salt="darkroom.flux-webhook.v1").dumps(attempt.hex)),
     ]
     for token in others:

@@ -3,7 +3,6 @@
 import time
 from uuid import UUID
 
-import pytest
 from factories import (
     ACCEPTED,
     READY,
@@ -133,21 +132,19 @@ def test_the_last_question_may_still_bring_the_image(rewire: Rewire, key: NewKey
     assert job(wiring, job_id).status is Status.STORING
 
 
-@pytest.mark.parametrize(
-    "late",
-    [InProgress("Pending"), FluxUnavailable("500"), Ended(ErrorCode.UPSTREAM_ERROR, "no"), READY],
-)
-def test_a_webhook_that_came_while_we_asked_wins(
-    wiring: Wiring, key: NewKey, late: Result | FluxUnavailable
-) -> None:
+def test_a_webhook_that_came_while_we_asked_wins(wiring: Wiring, key: NewKey) -> None:
     job_id = generating(wiring, key, submitted_at=ago(1000))
     (question,) = wiring.poll.claim(1)
     assert question.overdue
     hear(wiring, webhook(wiring, job_id))
     before = job(wiring, job_id)
-    wiring.poll.record([(question, late)])
-    assert job(wiring, job_id) == before
     assert before.status is Status.STORING
+    said: list[Result | FluxUnavailable] = [
+        InProgress("Pending"), FluxUnavailable("500"), Ended(ErrorCode.UPSTREAM_ERROR, ""), READY,
+    ]  # fmt: skip
+    for late in said:
+        wiring.poll.record([(question, late)])
+        assert job(wiring, job_id) == before
 
 
 def test_a_claimed_question_is_asked_by_nobody_else_until_its_lease_ends(

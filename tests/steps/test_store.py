@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import socket
 import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -14,7 +13,6 @@ import boto3
 import pytest
 from botocore.config import Config
 from factories import (
-    ACCEPTED,
     Rewire,
     ago,
     deliveries,
@@ -23,18 +21,18 @@ from factories import (
     job,
     put,
     run,
-    webhook,
+    storing,
+    try_to_store,
 )
-from factories import hear as hear_webhook
 from fakes.ringing import Ringing
-from fakes.scripted_peer import Script, ScriptedPeer, answer, ok
+from fakes.scripted_peer import ScriptedPeer, answer, ok
 from fakes.simulator import Simulator
 from fakes.waiting import wait_until
 from sqlalchemy import Row
 
 from service.keys import NewKey
 from service.messages import Message
-from service.states import ErrorCode, Status
+from service.states import Status
 from service.steps.store.bring import Again, Lost, Stored
 from service.wiring import Wiring
 
@@ -42,23 +40,6 @@ PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 GONE = answer(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
-
-
-def storing(wiring: Wiring, key: NewKey, url: str, **columns: object) -> UUID:
-    """Return a job whose result waits at a URL."""
-    job_id = enqueue(wiring, key, callback_url="http://127.0.0.1:9/hook")
-    (intent,) = wiring.submit.claim(1)
-    wiring.submit.record([(intent, ACCEPTED)])
-    hear_webhook(wiring, webhook(wiring, job_id, result={"sample": url, "seed": 7}))
-    if columns:
-        put(wiring, job_id, **columns)
-    return job_id
-
-
-def tried(wiring: Wiring, job_id: UUID, times: int = 1) -> None:
-    for _ in range(times):
-        due_now(wiring, job_id)
-        run(wiring.store)
 
 
 def read_back(wiring: Wiring, key: str) -> tuple[bytes, str]:
@@ -139,16 +120,16 @@ def test_with_s3_down_the_bytes_outlive_their_url(
 ) -> None:
     with ScriptedPeer(answer(ok(PNG))) as peer:
         job_id = storing(wiring, key, f"{peer.url}/1.png")
-        tried(without_s3, job_id, times=2)
+        try_to_store(without_s3, job_id, times=2)
         assert len(peer.requests) == 1
     assert spool(wiring) == [".result"]
     assert job(wiring, job_id).status is Status.STORING
     assert deliveries(wiring, job_id) == []
 
     put(wiring, job_id, result_expires_at=ago(3600))
-    tried(without_s3, job_id)
+    try_to_store(without_s3, job_id)
     assert job(wiring, job_id).status is Status.STORING
-    tried(wiring, job_id)
+    try_to_store(wiring, job_id)
     assert job(wiring, job_id).status is Status.SUCCEEDED
     assert read_back(wiring, image_of(wiring, job_id).key)[0] == PNG
     assert spool(wiring) == []
@@ -174,117 +155,6 @@ def test_as_long_as_the_url_lives_a_try_comes_before_its_death(
     put(wiring, job_id, due_at=ago(1), result_expires_at=ago(-0.5))
     run(wiring.store)
     assert 0 < job(wiring, job_id).due_at.timestamp() - time.time() <= 0.25
-
-
-def test_a_dead_url_is_asked_about_once_more_and_the_fresh_one_is_used(
-    rewire: Rewire, wiring: Wiring, key: NewKey
-) -> None:
-    with ScriptedPeer(GONE) as dead, ScriptedPeer(answer(ok(PNG))) as alive:
-        said = b'{"status": "Ready", "result": {"sample": "%b/new.png"}}' % alive.url.encode()
-        with ScriptedPeer(answer(ok(said))) as flux:
-            asking = rewire(flux_api_url=flux.url)
-            job_id = storing(wiring, key, f"{dead.url}/1.png")
-            run(asking.store)
-            assert job(wiring, job_id).status is Status.SUCCEEDED
-            assert (len(dead.requests), len(flux.requests), len(alive.requests)) == (1, 1, 1)
-
-            unreachable = storing(wiring, key, "http://127.0.0.1:9/1.png", result_expires_at=ago(1))
-            run(asking.store)
-            assert job(wiring, unreachable).status is Status.SUCCEEDED
-
-
-def test_a_dead_url_without_a_fresh_one_is_result_expired(
-    rewire: Rewire, wiring: Wiring, key: NewKey
-) -> None:
-    for said in (b'{"status": "Pending"}', b'{"status": "Task not found"}', b"", None):
-        with ScriptedPeer(GONE) as dead:
-            same = b'{"status": "Ready", "result": {"sample": "%b/1.png"}}' % dead.url.encode()
-            with ScriptedPeer(answer(ok(same if said is None else said))) as flux:
-                job_id = storing(wiring, key, f"{dead.url}/1.png")
-                run(rewire(flux_api_url=flux.url).store)
-            assert len(dead.requests) == len(flux.requests) == 1
-        row = job(wiring, job_id)
-        assert (row.status, row.error_code) == (Status.FAILED, ErrorCode.RESULT_EXPIRED)
-        assert len(deliveries(wiring, job_id)) == 1
-
-
-def test_a_url_into_the_operators_network_is_not_opened(
-    rewire: Rewire, wiring: Wiring, key: NewKey
-) -> None:
-    with ScriptedPeer(answer(ok(PNG))) as inside:
-        job_id = storing(wiring, key, f"{inside.url}/1.png")
-        run(rewire(egress_allowed_networks=[]).store)
-    assert inside.connections == 0
-    assert job(wiring, job_id).status is Status.FAILED
-
-
-NO_IMAGE: dict[str, Script] = {
-    "a page": answer(ok(b"<!DOCTYPE html><title>Welcome</title>")),
-    "nothing": answer(ok()),
-    "cut short": answer(ok(PNG[:-8])),
-    "damaged": answer(ok(PNG[:45] + b"X" + PNG[46:])),
-    "too large": answer(b"HTTP/1.1 200 OK\r\nContent-Length: 25000001\r\n\r\n" + PNG),
-}
-
-
-def test_what_is_no_image_is_tried_again_and_then_result_invalid(
-    wiring: Wiring, key: NewKey
-) -> None:
-    for name, script in NO_IMAGE.items():
-        with ScriptedPeer(script) as peer:
-            job_id = storing(wiring, key, f"{peer.url}/1.png")
-            tried(wiring, job_id, times=2)
-            assert job(wiring, job_id).status is Status.STORING, name
-            tried(wiring, job_id)
-            row = job(wiring, job_id)
-            assert (row.status, row.error_code) == (Status.FAILED, ErrorCode.RESULT_INVALID), name
-            assert len(peer.requests) == 3
-        assert spool(wiring) == []
-
-
-def test_a_page_that_goes_away_costs_nothing(wiring: Wiring, key: NewKey) -> None:
-    answers = iter([ok(b"<html>busy"), b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", ok(PNG)])
-
-    def one_after_the_other(sock: socket.socket, peer: ScriptedPeer) -> None:
-        answer(next(answers))(sock, peer)
-
-    with ScriptedPeer(one_after_the_other) as peer:
-        job_id = storing(wiring, key, f"{peer.url}/1.png")
-        tried(wiring, job_id, times=3)
-    assert job(wiring, job_id).status is Status.SUCCEEDED
-
-
-def test_a_transfer_cut_short_is_tried_as_long_as_the_url_lives(
-    wiring: Wiring, key: NewKey
-) -> None:
-    short = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + PNG
-    with ScriptedPeer(answer(short)) as peer:
-        job_id = storing(wiring, key, f"{peer.url}/1.png")
-        tried(wiring, job_id, times=6)
-        assert job(wiring, job_id).status is Status.STORING
-        put(wiring, job_id, result_expires_at=ago(1))
-        tried(wiring, job_id)
-    row = job(wiring, job_id)
-    assert (row.status, row.error_code) == (Status.FAILED, ErrorCode.RESULT_EXPIRED)
-
-
-def test_nothing_succeeds_before_s3_confirms(
-    rewire: Rewire, wiring: Wiring, key: NewKey, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """S3 says 200 but neither the answer nor a HEAD shows the checksum."""
-    said = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nETag: x\r\n\r\n"
-    with ScriptedPeer(answer(said)) as s3, ScriptedPeer(answer(ok(PNG))) as peer:
-        with monkeypatch.context() as patch:
-            patch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
-            careless = rewire()
-            assert careless.object_store.origin == s3.url
-        job_id = storing(wiring, key, f"{peer.url}/1.png")
-        (outcome,) = run(careless.store)
-        methods = [request.split(b" ")[0] for request in s3.requests]
-    assert isinstance(outcome, Again)
-    assert methods == [b"PUT", b"HEAD"]
-    assert job(wiring, job_id).status is Status.STORING
-    assert wiring.browse.job(job(wiring, job_id).project_id, job_id)[1] == []
 
 
 def test_recording_twice_or_too_late_changes_nothing(wiring: Wiring, key: NewKey) -> None:

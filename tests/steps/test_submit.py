@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
-import pytest
 from factories import (
     ACCEPTED,
     READY,
@@ -24,9 +23,11 @@ from fakes.scripted_peer import ScriptedPeer, answer
 from fakes.simulator import Simulator
 from fakes.upstream_answers import http
 from fakes.waiting import wait_until
+from sqlalchemy import select, text
 
 from service.errors import NotCancelable
 from service.keys import NewKey
+from service.models import Attempt
 from service.states import AttemptOutcome, ErrorCode, Status
 from service.steps.submit import Intent
 from service.upstream import NotSent, Refused, SubmitOutcome, Unknown
@@ -63,17 +64,13 @@ def stopped_after_intent(wiring: Wiring, key: NewKey) -> Intent:
     return intent
 
 
-@pytest.mark.parametrize(
-    "late", [NotSent("late"), Unknown("late"), Refused(429, "late"), Refused(401, "late")]
-)
-def test_a_late_outcome_does_not_take_a_parked_job_back(
-    wiring: Wiring, key: NewKey, late: SubmitOutcome
-) -> None:
+def test_a_late_outcome_does_not_take_a_parked_job_back(wiring: Wiring, key: NewKey) -> None:
     intent = stopped_after_intent(wiring, key)
     before = job(wiring, intent.job_id)
-    wiring.submit.record([(intent, late)])
-    assert job(wiring, intent.job_id) == before
-    assert attempts(wiring, intent.job_id)[0].outcome is AttemptOutcome.UNKNOWN
+    for late in (NotSent("late"), Unknown("late"), Refused(429, "late"), Refused(401, "late")):
+        wiring.submit.record([(intent, late)])
+        assert job(wiring, intent.job_id) == before
+        assert attempts(wiring, intent.job_id)[0].outcome is AttemptOutcome.UNKNOWN
 
 
 def test_a_late_yes_moves_a_parked_job_on(wiring: Wiring, key: NewKey) -> None:
@@ -91,12 +88,7 @@ def test_a_late_refusal_of_the_request_ends_a_parked_job(wiring: Wiring, key: Ne
     assert (row.status, row.error_code) == (Status.FAILED, ErrorCode.UPSTREAM_REJECTED)
 
 
-@pytest.mark.parametrize(
-    "stale", [ACCEPTED, NotSent("late"), Unknown("late"), Refused(422, "late"), Refused(429, "")]
-)
-def test_the_record_of_an_earlier_attempt_changes_nothing(
-    wiring: Wiring, key: NewKey, stale: SubmitOutcome
-) -> None:
+def test_the_record_of_an_earlier_attempt_changes_nothing(wiring: Wiring, key: NewKey) -> None:
     job_id = enqueue(wiring, key)
     (first,) = wiring.submit.claim(1)
     wiring.submit.record([(first, NotSent("no route"))])
@@ -104,12 +96,11 @@ def test_the_record_of_an_earlier_attempt_changes_nothing(
     (second,) = wiring.submit.claim(1)
     assert second.attempt_number == 2
     before, noted = job(wiring, job_id), events(wiring, job_id)
-    wiring.submit.record([(first, NotSent("again"))])
-    if stale is not ACCEPTED:
+    for stale in (NotSent("late"), Unknown("late"), Refused(422, "late"), Refused(429, "late")):
         wiring.submit.record([(first, stale)])
-    assert job(wiring, job_id) == before
-    assert events(wiring, job_id) == noted
-    assert [one.outcome for one in attempts(wiring, job_id)] == [AttemptOutcome.NOT_SENT, None]
+        assert job(wiring, job_id) == before
+        assert events(wiring, job_id) == noted
+        assert [one.outcome for one in attempts(wiring, job_id)] == ["not_sent", None]
 
 
 def test_recording_twice_changes_nothing_the_second_time(wiring: Wiring, key: NewKey) -> None:
@@ -162,6 +153,24 @@ def test_the_simulators_webhook_overtakes_the_answer(
         assert None not in (row.task_id, row.cost_actual, row.submitted_at)
         assert "job.generating" not in events(reachable, job_id)
         assert len(attempts(reachable, job_id)) == 1
+
+
+def test_who_records_an_answer_takes_the_job_before_its_attempt(
+    wiring: Wiring, key: NewKey
+) -> None:
+    """As a webhook does: else the two could each hold what the other waits for."""
+    job_id = enqueue(wiring, key)
+    (intent,) = wiring.submit.claim(1)
+    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    mine = select(Attempt.id).where(Attempt.job_id == job_id).with_for_update(nowait=True)
+    with ThreadPoolExecutor(1) as pool:
+        with wiring.database.transaction() as tx:
+            assert wiring.moves.move(tx, job_id, Status.STORING, "a webhook") is not None
+            recorded = pool.submit(wiring.submit.record, [(intent, ACCEPTED)])
+            wait_until(lambda: tx.scalar(waits), (1).__le__)
+            assert len(tx.rows(mine)) == 1
+        recorded.result(10)
+    assert job(wiring, job_id).status is Status.STORING
 
 
 def test_the_answer_and_the_webhook_at_the_same_moment_do_not_wait_for_each_other(

@@ -39,6 +39,11 @@ def stored(api: Api, wiring: Wiring, key: NewKey, simulator: Simulator) -> Store
     return Stored(document, image["id"], image["sha256"], image["bytes"])
 
 
+def delete_object(stored: Stored) -> None:
+    image = stored.job["images"][0]
+    boto3.client("s3").delete_object(Bucket=image["bucket"], Key=image["key"])
+
+
 def test_a_presigned_url_opens_the_image_without_a_key(stored: Stored) -> None:
     image = stored.job["images"][0]
     with urllib3.PoolManager(retries=False) as http:
@@ -82,6 +87,9 @@ def test_known_bytes_are_not_sent_again(api: Api, stored: Stored) -> None:
         assert answer.headers["ETag"] == tag
         assert "immutable" in answer.headers["Cache-Control"]
     assert api.get(f"{stored.content}?proxy=1", If_None_Match='"other"').status_code == 200
+    delete_object(stored)
+    # nobody asked the bucket
+    assert api.get(f"{stored.content}?proxy=1", If_None_Match=tag).status_code == 304
 
 
 def test_a_range_is_that_part_of_the_bytes(api: Api, stored: Stored) -> None:
@@ -148,7 +156,6 @@ def test_images_are_found_by_words_of_their_prompt(
 
 
 def test_a_lost_object_is_said_to_be_lost(api: Api, stored: Stored) -> None:
-    image = stored.job["images"][0]
-    boto3.client("s3").delete_object(Bucket=image["bucket"], Key=image["key"])
+    delete_object(stored)
     answer = api.get(f"{stored.content}?proxy=1")
     assert (answer.status_code, answer.json["code"]) == (404, "not_found")

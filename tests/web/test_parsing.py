@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from conftest import Api
+from flask import Request
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from flask import Request
 from werkzeug.test import EnvironBuilder
 
 from service.errors import BodyTooLarge, MalformedRequest
@@ -153,8 +153,8 @@ def test_sound_json_is_read_as_it_is(value: dict[str, object]) -> None:
     "text",
     [
         # each backslash of a string without an end once cost a look at all the rest of it
-        '{"a":"' + '\\"' * 1_000_000,
-        '{"a":"' + '\\"' * 1_000_000 + "\\",
+        '{"a":"' + '\\"' * 50_000,
+        '{"a":"' + '\\"' * 50_000 + "\\",
         "[],[]," * 1_000_000,
         '""' * 1_000_000,
         "{" * 2_000_000,
@@ -201,18 +201,21 @@ def test_a_body_beyond_the_limit_is_not_read_at_all() -> None:
     assert stream.tell() == 0
 
 
-def test_a_body_of_unsaid_length_is_read_no_further_than_a_piece_beyond_the_limit() -> None:
+def test_a_body_of_unsaid_length_is_read_no_further_than_the_limit() -> None:
     stream = io.BytesIO(b"x" * 10_000_000)
     unsaid = {"wsgi.input": stream, "CONTENT_LENGTH": "", "wsgi.input_terminated": True}
     with pytest.raises(BodyTooLarge):
         read_body(_request(**unsaid), 100)
-    assert stream.tell() <= 128 * 1024
+    assert stream.tell() == 101
 
 
 def test_a_body_that_ends_early_is_not_taken_for_whole() -> None:
-    request = _request(**{"wsgi.input": io.BytesIO(b'{"a":1}'), "CONTENT_LENGTH": "50"})
-    with pytest.raises(MalformedRequest):
-        read_body(request, 100)
+    for terminated in ({}, {"wsgi.input_terminated": True}):
+        request = _request(
+            **{"wsgi.input": io.BytesIO(b'{"a":1}'), "CONTENT_LENGTH": "50"}, **terminated
+        )
+        with pytest.raises(MalformedRequest):
+            read_body(request, 100)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,13 @@ def test_every_refusal_has_the_same_five_keys(api: Api) -> None:
     assert [list(error) for error in errors] == [["pointer", "detail"]] * 2
 
 
+def test_a_form_is_not_taken_apart_whatever_its_length(client: FlaskClient) -> None:
+    form = {"api_key": "x" * 300_000}
+    refused = client.post("/login", data=form, headers={"Accept": "application/json"})
+    assert refused.status_code == 413
+    assert json.loads(refused.data)["code"] == "body_too_large"
+
+
 def test_405_names_what_is_allowed(api: Api) -> None:
     for method in ("DELETE", "PUT", "PATCH"):
         answer = api.client.open("/v1/jobs", method=method, headers=api.headers())

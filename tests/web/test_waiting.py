@@ -125,6 +125,7 @@ def test_a_repeat_of_an_ended_job_is_not_held(api: Api) -> None:
     api.post(f"/v1/jobs/{first['id']}/cancel")
     again = api.post("/v1/jobs", BODY, Idempotency_Key="k", Prefer="wait=30")
     assert (again.status_code, again.headers["Idempotent-Replayed"]) == (200, "true")
+    assert api.post("/v1/jobs", BODY, Idempotency_Key="k").status_code == 202
 
 
 def test_no_wish_is_longer_than_a_minute(wiring: Wiring, key: NewKey) -> None:

@@ -1,0 +1,49 @@
+"""Watch: what /readyz and /metrics say comes from the tables and is right."""
+
+from factories import ACCEPTED, ago, enqueue, put
+
+from service.keys import NewKey
+from service.states import TERMINAL, Status
+from service.upstream import Refused
+from service.wiring import Wiring
+
+
+def test_an_empty_service_is_healthy_but_for_its_clock(wiring: Wiring) -> None:
+    health = wiring.watch.health()
+    assert set(health.live_jobs) == {status.value for status in set(Status) - TERMINAL}
+    assert set(health.live_jobs.values()) == {0}
+    assert set(health.oldest_due_seconds.values()) == {0.0}
+    assert (health.closed_gates, health.next_url_dies_in_seconds) == ({}, None)
+    assert health.sweep_age_seconds is None
+    wiring.sweep()
+    age = wiring.watch.health().sweep_age_seconds
+    assert age is not None
+    assert 0 <= age < 5
+
+
+def test_jobs_slots_and_ages_are_counted(wiring: Wiring, key: NewKey) -> None:
+    for status in Status:
+        put(wiring, enqueue(wiring, key), status=status, due_at=ago(30))
+    put(wiring, enqueue(wiring, key), due_at=ago(-60))
+    put(wiring, enqueue(wiring, key), status=Status.STORING, result_expires_at=ago(-100))
+    health = wiring.watch.health()
+    assert health.live_jobs == {
+        "queued": 2, "submitting": 1, "unconfirmed": 1, "generating": 1, "storing": 2
+    }  # fmt: skip
+    assert health.slots_in_use == {"simulator": 3}
+    for lane in ("submit", "poll", "store"):
+        assert 29 < health.oldest_due_seconds[lane] < 40
+    assert health.oldest_due_seconds["deliver"] == 0
+    assert health.next_url_dies_in_seconds is not None
+    assert 90 < health.next_url_dies_in_seconds <= 100
+
+
+def test_a_closed_gate_is_told_with_its_reason(wiring: Wiring, key: NewKey) -> None:
+    enqueue(wiring, key)
+    (intent,) = wiring.submit.claim(1)
+    wiring.submit.record([(intent, Refused(402, "no credits"))])
+    assert "402" in wiring.watch.health().closed_gates["simulator"]
+    enqueue(wiring, key)
+    put(wiring, intent.job_id, status=Status.SUBMITTING)
+    wiring.submit.record([(intent, ACCEPTED)])
+    assert wiring.watch.health().closed_gates == {}
