@@ -117,7 +117,8 @@ def test_410_ends_it_at_once(wiring: Wiring, key: NewKey) -> None:
     assert len(sink.calls) == 1
 
 
-def test_a_redirect_is_a_failure_and_not_followed(wiring: Wiring, key: NewKey) -> None:
+def test_a_redirect_is_a_failure_and_not_followed(rewire: Rewire, key: NewKey) -> None:
+    wiring = rewire(callback_schedule_seconds=[0, 600])
     with WebhookSink() as target:
         for status in (301, 302, 303, 307, 308):
             with WebhookSink(status, headers={"Location": target.url}) as sink:

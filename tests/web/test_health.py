@@ -30,7 +30,8 @@ from service.web.app import create_app
 from service.wiring import Wiring
 
 ROOT = Path(__file__).parents[2]
-LIMIT_SECONDS = 3.0
+#: It answers within three seconds; a hang would be twenty, and this machine may be busy.
+LIMIT_SECONDS = 10.0
 
 
 def test_a_process_that_serves_is_alive_whatever_it_stands_on(settings: Settings) -> None:
