@@ -64,6 +64,10 @@ class Receive:
         except DatabaseUnavailable as error:
             self.spool.add(attempt_id, body)
             log.warning("webhook_spooled", attempt_id=str(attempt_id), reason=str(error))
+        except Exception:
+            # a bug of ours: Flux would give up after half a minute, the spool does not
+            self.spool.add(attempt_id, body)
+            log.exception("webhook_crashed", attempt_id=str(attempt_id))
 
     def replay(self) -> int:
         """Commit what waits in the spool; return how many. Twice is harmless.
@@ -73,7 +77,14 @@ class Receive:
         """
         count = 0
         for attempt_id, body, path in self.spool.waiting():
-            self._commit(attempt_id, body)
+            try:
+                self._commit(attempt_id, body)
+            except DatabaseUnavailable:
+                raise
+            except Exception:
+                # it stays for a version of us that can read it, and holds up no other
+                log.exception("webhook_crashed", attempt_id=str(attempt_id))
+                continue
             path.unlink(missing_ok=True)
             count += 1
         if count:

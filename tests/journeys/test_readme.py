@@ -23,6 +23,7 @@ def test_the_curl_commands_run_one_after_the_other(service: RunningService, tmp_
     )
     shown = blocks("sh")
     assert any("curl" in block for block in shown)
+    assert any("darkroom jobs submit" in block for block in shown)
     done = subprocess.run(
         ["/bin/bash", "-euo", "pipefail", "-c", "\n".join(shown)],
         cwd=ROOT,
