@@ -32,6 +32,8 @@ def connect(url: str, *, pool_size: int) -> Engine:
     options = (
         f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
         f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
+        # a generic plan cannot use the lanes' partial indexes: it does not know the state asked for
+        " -c plan_cache_mode=force_custom_plan"
     )
     return create_engine(
         url,

@@ -3,9 +3,9 @@
 ServiceError
 ├─ CallerError            shown to the caller as a problem document (4xx, 503)
 │  ├─ InvalidRequest      ├─ UnknownCaller       ├─ NotFound
-│  ├─ IdempotencyConflict ├─ NotCancelable       └─ Unavailable
+│  ├─ IdempotencyConflict └─ NotCancelable
 ├─ RejectedWebhook        one answer for every reason; the reason is only logged
-├─ TransientError         try again later; may carry retry_after_seconds
+├─ TransientError         try again later
 │  ├─ FluxUnavailable     ├─ DownloadFailed  ├─ StorageUnavailable  ├─ DatabaseUnavailable
 │  ├─ NotSent             proved: no byte of the request left this machine
 │  │  └─ NameNotResolved
@@ -109,24 +109,12 @@ class NotCancelable(CallerError):
     title = "The job can no longer be canceled"
 
 
-class Unavailable(CallerError):
-    """The database does not answer; nothing was accepted. Repeat with the same idempotency key."""
-
-    status = 503
-    code = "unavailable"
-    title = "Temporarily unavailable"
-
-
 class RejectedWebhook(ServiceError):
     """A webhook that does not prove itself. Its sender learns nothing more than 401."""
 
 
 class TransientError(ServiceError):
     """The same act may work later."""
-
-    def __init__(self, reason: str, retry_after_seconds: float | None = None) -> None:
-        super().__init__(reason)
-        self.retry_after_seconds = retry_after_seconds
 
 
 class FluxUnavailable(TransientError):

@@ -23,8 +23,8 @@ from service.messages import Message
 Claim = TypeVar("Claim")
 Outcome = TypeVar("Outcome")
 
-#: How long the outcomes of acts are held in memory while the database is away (F18), seconds.
-RECORD_PATIENCE_SECONDS = 60.0
+#: How long a stopping lane holds on to outcomes that the database does not take, seconds.
+RECORD_PATIENCE_SECONDS = 20.0
 RECORD_RETRY_SECONDS = 0.5
 #: A lane under load finds more work with every look; the others hear of it so often at most.
 RING_OTHERS_EVERY_SECONDS = 0.5
@@ -99,10 +99,12 @@ class Lane(Generic[Claim, Outcome]):
     def _run(self) -> None:
         in_flight = 0
         look = True
-        silent_until = 0.0
+        silent_until = look_at = 0.0
         while in_flight or not self._stopping.is_set():
             free = self._capacity - in_flight
-            if look and free and not self._stopping.is_set():
+            look = look or time.monotonic() >= look_at
+            if look and free > 0 and not self._stopping.is_set():
+                look_at = time.monotonic() + self._look_every_seconds
                 claims = self._claim(free)
                 in_flight += len(claims)
                 # a full batch means there may be more: look again when an act has ended, and let
@@ -113,7 +115,7 @@ class Lane(Generic[Claim, Outcome]):
                     self._ring_others(self._message)
                 for claim in claims:
                     self._pool.submit(self._act, claim)
-            ended, rung, lost = self._gather()
+            ended, rung, lost = self._gather(max(0.01, look_at - time.monotonic()))
             look = look or rung
             if ended:
                 self._record(ended)
@@ -138,13 +140,13 @@ class Lane(Generic[Claim, Outcome]):
         else:
             self._ended.put((claim, outcome))
 
-    def _gather(self) -> tuple[list[tuple[Claim, Outcome]], bool, int]:
+    def _gather(self, wait_seconds: float) -> tuple[list[tuple[Claim, Outcome]], bool, int]:
         """Wait for something to happen; return all acts that ended by then, and whether to look."""
         ended: list[tuple[Claim, Outcome]] = []
         lost = 0
         rung = False
         try:
-            item = self._ended.get(timeout=self._look_every_seconds)
+            item = self._ended.get(timeout=wait_seconds)
             while True:
                 if item is _Signal.RUNG:
                     rung = True
@@ -154,8 +156,7 @@ class Lane(Generic[Claim, Outcome]):
                     ended.append(item)
                 item = self._ended.get_nowait()
         except queue.Empty:
-            rung = rung or not (ended or lost)
-        return ended, rung, lost
+            return ended, rung, lost
 
     def _record(self, ended: list[tuple[Claim, Outcome]]) -> None:
         give_up_at = time.monotonic() + RECORD_PATIENCE_SECONDS
@@ -163,7 +164,8 @@ class Lane(Generic[Claim, Outcome]):
             try:
                 self._step.record(ended)
             except DatabaseUnavailable as error:
-                if time.monotonic() >= give_up_at:
+                # without a database there is nothing else to do than to hold on to what is known
+                if self._stopping.is_set() and time.monotonic() >= give_up_at:
                     log.exception(
                         "lane_outcomes_dropped", lane=self._message.stage, rows=len(ended)
                     )

@@ -9,7 +9,6 @@ import threading
 import time
 
 from celery import Celery
-from kombu.exceptions import KombuError
 
 from service.logs import get_log
 from service.messages import Message
@@ -91,8 +90,9 @@ class CelerySender:
         with self._rung:
             self._pending[message] = None
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="ringing", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="ringing", daemon=True)
+                thread.start()
+                self._thread = thread
             self._rung.notify()
 
     def _run(self) -> None:
@@ -105,6 +105,6 @@ class CelerySender:
                 self._app.send_task(
                     message.value, ignore_result=True, expires=MESSAGE_LIFETIME_SECONDS, retry=False
                 )
-            except (KombuError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next ring must be heard
                 log.warning("ring_failed", lane=message.stage, reason=type(error).__name__)
                 time.sleep(PAUSE_SECONDS)

@@ -31,7 +31,7 @@ def connect(url: str | None, *, connections: int = 1) -> "Client":
     """
     from service.client import Client  # noqa: PLC0415 - an HTTP library takes a tenth of a second
 
-    own = _dev_json()
+    own = dev_json()
     url = url or own.get("url")
     if url is None:
         raise click.ClickException(f"no service is named: {_HINT}")
@@ -46,7 +46,7 @@ def connect(url: str | None, *, connections: int = 1) -> "Client":
         raise click.ClickException(f"DARKROOM_URL or DARKROOM_API_KEY: {error}") from None
 
 
-def _dev_json() -> dict[str, Any]:
+def dev_json() -> dict[str, Any]:
     """Return what `darkroom up` left, or nothing while it is not running."""
     path = Path(os.environ.get("DARKROOM_HOME") or ".darkroom") / "dev.json"
     try:

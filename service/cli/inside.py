@@ -1,15 +1,45 @@
 """The service's own parts, for commands that work beside it instead of over its API."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
+from service.cli.connection import dev_json
 from service.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
+    from service.database import Database
+    from service.keys import Keys
     from service.wiring import Wiring
+
+
+@contextmanager
+def keys_alone() -> Iterator["Keys"]:
+    """Reach the keys in DATABASE_URL, else in the database of dev.json; nothing else is needed.
+
+    Raises:
+        click.ClickException: neither names one, or it does not answer.
+    """
+    from pydantic import SecretStr  # noqa: PLC0415 - seconds, as below
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
+    from service.database import Database, connect  # noqa: PLC0415
+    from service.keys import Keys  # noqa: PLC0415
+    from service.settings import DatabaseSettings  # noqa: PLC0415
+
+    url = os.environ.get("DATABASE_URL") or dev_json().get("database_url")
+    if not url:
+        raise click.ClickException("set DATABASE_URL, or run it beside `make run`")
+    try:
+        address = DatabaseSettings(database_url=SecretStr(url)).database_url.get_secret_value()
+        database = Database(connect(address, pool_size=1), lambda _message: None)
+    except (ArgumentError, ValueError):
+        raise click.ClickException("DATABASE_URL cannot be an address") from None
+    with _told(database):
+        yield Keys(database)
 
 
 @contextmanager
@@ -20,7 +50,7 @@ def wired(*, pool_size: int = 1) -> Iterator["Wiring"]:
         click.ClickException: a variable is missing or wrong, or the database does not answer or
             is not migrated.
     """
-    from sqlalchemy.exc import ArgumentError, ProgrammingError  # noqa: PLC0415 - seconds, as below
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - seconds, as below
 
     from service.logs import configure_logs  # noqa: PLC0415
     from service.settings import SettingsError, load_settings  # noqa: PLC0415
@@ -37,8 +67,21 @@ def wired(*, pool_size: int = 1) -> Iterator["Wiring"]:
         database = wiring.database
     except (ArgumentError, ValueError):
         raise click.ClickException("DATABASE_URL cannot be an address") from None
-    try:
+    with _told(database):
         yield wiring
+
+
+@contextmanager
+def _told(database: "Database") -> Iterator[None]:
+    """Say in words what a database does not do, and let go of it.
+
+    Raises:
+        click.ClickException: it does not answer, or is not migrated.
+    """
+    from sqlalchemy.exc import ProgrammingError  # noqa: PLC0415
+
+    try:
+        yield
     except DatabaseUnavailable as error:
         raise click.ClickException(f"the database does not answer ({error})") from None
     except ProgrammingError:

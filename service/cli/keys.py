@@ -2,7 +2,7 @@
 
 import click
 
-from service.cli.inside import wired
+from service.cli.inside import keys_alone
 from service.cli.show import json_option, show_json, show_table
 
 
@@ -16,9 +16,9 @@ def keys() -> None:
 @json_option
 def create(project: str, *, as_json: bool) -> None:
     """Print a new API key and the project's callback secret; the key is not shown again."""
-    with wired() as wiring:
+    with keys_alone() as inside:
         try:
-            new = wiring.keys.create(project)
+            new = inside.create(project)
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--project") from None
     found = {
@@ -38,8 +38,8 @@ def create(project: str, *, as_json: bool) -> None:
 @json_option
 def list_keys(*, as_json: bool) -> None:
     """Print every key without its secret part."""
-    with wired() as wiring:
-        found = wiring.keys.listing()
+    with keys_alone() as inside:
+        found = inside.listing()
     if as_json:
         for key in found:
             show_json(key)
@@ -52,7 +52,7 @@ def list_keys(*, as_json: bool) -> None:
 @click.argument("key_id", metavar="ID")
 def revoke(key_id: str) -> None:
     """Make a key useless at once; its jobs go on."""
-    with wired() as wiring:
-        if not wiring.keys.revoke(key_id):
+    with keys_alone() as inside:
+        if not inside.revoke(key_id):
             raise click.ClickException("there is no such active key")
     click.echo("revoked")

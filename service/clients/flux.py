@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, TypeGuard
 from urllib.parse import quote, urlsplit
 
@@ -110,9 +111,11 @@ class FluxClient:
         except (errors.NotSent, errors.OutcomeUnknown, AddressForbidden) as error:
             raise FluxUnavailable(str(error)) from error
         body = _object(answer.body)
-        # a failed task may come with status 422 or 503 and a normal body: read the word first
-        if body is None or "status" not in body:
-            raise FluxUnavailable(f"answered {answer.status} without a status")
+        # a failed task may come with status 422 or 503 and a normal body, which then names it; the
+        # error of a gateway may have a `status` of its own
+        speaks_of_it = answer.status == HTTPStatus.OK or (body or {}).get("id") == task_id
+        if body is None or "status" not in body or not speaks_of_it:
+            raise FluxUnavailable(f"answered {answer.status} without a word on the task")
         return read_result(body)
 
     def _key(self) -> dict[str, str]:

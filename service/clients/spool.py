@@ -59,23 +59,23 @@ class ResultSpool:
 
     def keep(self, job_id: UUID, spooled: Spooled) -> None:
         """Make a result durable, because S3 does not take it now and its URL will die."""
-        _publish(spooled.path, self._place(job_id))
+        _publish(spooled.path, self._folder / f"{job_id.hex}.{spooled.sha256}.result")
 
     def kept(self, job_id: UUID) -> Spooled | None:
-        """Return a result kept earlier on this host."""
-        path = self._place(job_id)
-        digest = hashlib.sha256()
-        try:
-            with path.open("rb") as file:
+        """Return a result kept earlier on this host, if it is still what was downloaded."""
+        for path in self._places(job_id):
+            digest = hashlib.sha256()
+            with suppress(FileNotFoundError), path.open("rb") as file:
                 while chunk := file.read(_CHUNK_BYTES):
                     digest.update(chunk)
-                return Spooled(path, digest.hexdigest(), file.tell())
-        except FileNotFoundError:
-            return None
+                if path.name == f"{job_id.hex}.{digest.hexdigest()}.result":
+                    return Spooled(path, digest.hexdigest(), file.tell())
+        return None
 
     def drop(self, job_id: UUID) -> None:
         """Forget a kept result; S3 has it."""
-        self._place(job_id).unlink(missing_ok=True)
+        for path in self._places(job_id):
+            path.unlink(missing_ok=True)
 
     def _clear_leftovers(self) -> None:
         for path in self._folder.glob("*.part"):
@@ -83,8 +83,8 @@ class ResultSpool:
                 if time.time() - path.stat().st_mtime > _LEFT_AFTER_SECONDS:
                     path.unlink()
 
-    def _place(self, job_id: UUID) -> Path:
-        return self._folder / f"{job_id.hex}.result"
+    def _places(self, job_id: UUID) -> list[Path]:
+        return list(self._folder.glob(f"{job_id.hex}.*.result"))
 
 
 class WebhookSpool:

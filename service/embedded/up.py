@@ -5,12 +5,14 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from service.embedded.process import StartFailed, stop_signals
 from service.embedded.stack import stack
 from service.embedded.supervisor import Supervisor, read_procfile
 from service.embedded.welcome import Welcome, addresses, set_aside
+from service.settings import Provider, SettingsError, load_settings
 
 _ROOT = Path(__file__).parents[2]
 _DEFAULT_HOME = ".darkroom"
@@ -37,7 +39,24 @@ def up() -> int:
     return 0
 
 
+def _check(environment: Mapping[str, str]) -> None:
+    """Name a wrong variable before anything depends on it.
+
+    Raises:
+        StartFailed: the processes of the Procfile would not start.
+    """
+    os.environ.update(environment)
+    try:
+        load_settings()
+    except SettingsError as error:
+        raise StartFailed(f"a setting is wrong:\n{error}") from None
+
+
 def _serve(home: Path) -> None:
+    provider = os.environ.get("FLUX_PROVIDER") or Provider.SIMULATOR
+    if provider not in set(Provider):
+        # else the simulator would stand in for whatever was meant
+        raise StartFailed(f"FLUX_PROVIDER: one of {', '.join(Provider)}")
     commands = read_procfile(_ROOT / "Procfile")
     began = time.monotonic()
     print(f"Darkroom   {home.absolute()}", flush=True)
@@ -48,6 +67,7 @@ def _serve(home: Path) -> None:
         print("\n".join(addresses(environment)))
         print(f"Servers    ready in {time.monotonic() - began:.1f} s\n", flush=True)
         failures: list[StartFailed] = []
+        _check(environment)
         with Supervisor(commands, environment, _ROOT) as supervisor:
             supervisor.release()
             welcome = threading.Thread(

@@ -1,4 +1,4 @@
-"""Signed texts that leave the service and come back: list cursors and the gallery's cookie key."""
+"""Signed texts that leave the service and come back: list cursors."""
 
 import hashlib
 from collections.abc import Sequence

@@ -3,8 +3,8 @@
 Lists are keyset pages over the id, newest first: a page costs the same wherever it begins.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -27,6 +27,8 @@ class JobFilter:
     model: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+    #: Pairs that a job's metadata hold.
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,8 @@ def _conditions(only: JobFilter) -> list[ColumnElement[bool]]:
         found.append(jobs.c.created_at > only.created_after)
     if only.created_before is not None:
         found.append(jobs.c.created_at < only.created_before)
+    if only.metadata:
+        found.append(jobs.c.metadata.contains(dict(only.metadata)))
     return found
 
 

@@ -134,15 +134,17 @@ class Deliver:
         began = time.monotonic()
         now = datetime.now(UTC)
         delivery_id = public_id(Kind.DELIVERY, claim.id)
-        headers = {
-            "Content-Type": "application/json",
-            **callback_headers(delivery_id, claim.body, claim.secrets, now),
-        }
         status, error, answer, wait = None, None, None, 0.0
         try:
+            signed = callback_headers(delivery_id, claim.body, claim.secrets, now)
+            headers = {"Content-Type": "application/json", **signed}
             said = self.post(claim.url, claim.body.encode(), headers)
         except (AddressForbidden, TransientError) as problem:
             error = str(problem)
+        except Exception as problem:
+            # a bug of ours counts as a try, or it would come back for ever
+            log.exception("deliver_crashed", delivery_id=delivery_id)
+            error = f"internal error ({type(problem).__name__})"
         else:
             status = said.status
             answer = said.body[:KEPT_ANSWER_BYTES].decode("utf-8", "replace").replace("\x00", "")

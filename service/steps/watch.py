@@ -37,11 +37,7 @@ class Watch:
         """
         live = [status for status in Status if status not in TERMINAL]
         with self.database.transaction() as tx:
-            counts = tx.rows(
-                select(jobs.c.provider, jobs.c.status, func.count().label("count"))
-                .where(jobs.c.status.in_(live))
-                .group_by(jobs.c.provider, jobs.c.status)
-            )
+            counts = tx.rows(union_all(*(_count(states) for states in _LIVE)))
             due = tx.rows(union_all(*(_oldest(lane) for lane in _LANES)))
             gates = tx.rows(
                 select(Gate.provider, Gate.closed_reason).where(Gate.closed_reason.is_not(None))
@@ -74,6 +70,18 @@ _LANES: dict[Message, tuple[Any, ColumnElement[bool]]] = {
     Message.DELIVER: (Delivery.due_at, Delivery.status == DeliveryStatus.PENDING),
     Message.DERIVE: (images.c.due_at, images.c.due_at.is_not(None)),
 }
+
+
+#: The live states, grouped as the partial indexes are.
+_LIVE = ([Status.QUEUED], sorted(HOLDS_SLOT), [Status.STORING])
+
+
+def _count(states: list[Status]) -> Any:  # noqa: ANN401 - a Select
+    return (
+        select(jobs.c.provider, jobs.c.status, func.count().label("count"))
+        .where(jobs.c.status.in_(states))
+        .group_by(jobs.c.provider, jobs.c.status)
+    )
 
 
 def _oldest(lane: Message) -> Any:  # noqa: ANN401 - a Select

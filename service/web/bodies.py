@@ -32,7 +32,9 @@ MAX_METADATA_PAIRS = 16
 #: As JSON; callbacks carry all of it and stay under 20 KB.
 MAX_METADATA_BYTES = 8 * 1024
 MAX_CALLBACK_URL_CHARS = 2083
-CALLBACK_EVENTS = sorted(event_type(status) for status in Status if status is not Status.QUEUED)
+#: Being queued is what the 202 says, and being sent is no news yet.
+_NO_NEWS = {Status.QUEUED, Status.SUBMITTING}
+CALLBACK_EVENTS = sorted(event_type(status) for status in Status if status not in _NO_NEWS)
 #: Of an Idempotency-Key: printable ASCII, short enough for an index.
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?", re.ASCII)
 

@@ -12,11 +12,19 @@ from service.states import TERMINAL, Status
 from service.steps.browse import JobFilter
 from service.web.auth import bearer
 from service.web.bodies import read_job_request
-from service.web.paging import page_answer, read_cursor, read_limit, read_time, wrong_query
+from service.web.paging import (
+    page_answer,
+    read_cursor,
+    read_limit,
+    read_time,
+    wrong_query,
+)
 from service.web.waiting import Waiting
 from service.wiring import Wiring
 
 MAX_WAIT_SECONDS = 60
+#: `metadata.order=17` lists the jobs whose metadata say so.
+_METADATA = "metadata."
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})\"?\s*(?:$|[,;])", re.ASCII | re.IGNORECASE)
 
 
@@ -91,6 +99,11 @@ def _filter() -> JobFilter:
         model=request.args.get("model"),
         created_after=read_time("created_after"),
         created_before=read_time("created_before"),
+        metadata={
+            name.removeprefix(_METADATA): value
+            for name, value in request.args.items()
+            if name.startswith(_METADATA)
+        },
     )
 
 

@@ -43,7 +43,7 @@ def test_a_project_needs_a_name_that_fits_an_object_key(operator: CommandLine) -
 @pytest.mark.parametrize(
     ("variable", "value", "words"),
     [
-        ("DATABASE_URL", "", "DATABASE_URL: Field required"),
+        ("DATABASE_URL", "", "set DATABASE_URL, or run it beside"),
         ("DATABASE_URL", "postgresql://u@127.0.0.1:9/x", "the database does not answer"),
         ("DATABASE_URL", "postgresql://u@127.0.0.1:port/x", "DATABASE_URL"),
     ],

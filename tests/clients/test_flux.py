@@ -185,9 +185,16 @@ def result_of(said: bytes, *, status: int = 200) -> Result:
 def test_a_poll_reads_upstreams_words_whatever_the_status() -> None:
     ready = b'{"id": "t-1", "status": "Ready", "result": {"sample": "http://x/1.png"}}'
     assert isinstance(result_of(ready), Ready)
-    assert isinstance(result_of(b'{"status": "Error"}', status=503), Ended)
-    assert isinstance(result_of(b'{"status": "Content Moderated"}', status=422), Ended)
-    assert result_of(b'{"status": "Task not found"}', status=404) == InProgress("Task not found")
+    ended = b'{"id": "t-1", "status": "%b"}'
+    assert isinstance(result_of(ended % b"Error", status=503), Ended)
+    assert isinstance(result_of(ended % b"Content Moderated", status=422), Ended)
+    assert result_of(b'{"status": "Task not found"}') == InProgress("Task not found")
+
+
+@pytest.mark.parametrize("status", [401, 429, 503])
+def test_a_gateways_error_says_nothing_of_the_task(status: int) -> None:
+    with pytest.raises(FluxUnavailable):
+        result_of(b'{"status": "error", "message": "rate limit exceeded"}', status=status)
 
 
 @pytest.mark.parametrize("script", [answer(b""), answer(http(500)), answer(http(200, b"<html>"))])

@@ -74,10 +74,21 @@ def test_what_a_killed_process_left_is_cleared_away_and_nothing_else(
         (folder / name).write_bytes(b"x")
         moment = (folder / name).stat().st_mtime - age
         os.utime(folder / name, (moment, moment))
-    os.utime(folder / f"{JOB.hex}.result", (1, 1))
+    (kept,) = folder.glob("*.result")
+    os.utime(kept, (1, 1))
     with results.download(fetch):
         pass
-    assert files(tmp_path) == [f"{JOB.hex}.result", "young.part"]
+    assert files(tmp_path) == sorted([kept.name, "young.part"])
+
+
+def test_a_kept_result_that_was_damaged_on_disk_is_not_used(
+    results: ResultSpool, tmp_path: Path
+) -> None:
+    with results.download(fetch) as spooled:
+        results.keep(JOB, spooled)
+    (kept,) = (tmp_path / "results").glob("*.result")
+    kept.write_bytes(b"something else")
+    assert results.kept(JOB) is None
 
 
 def test_there_is_room_until_four_fifths_are_kept(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from sqlalchemy import Row
 
 from service.keys import NewKey
 from service.messages import Message
-from service.states import Status
+from service.states import ErrorCode, Status
 from service.steps.store.bring import Again, Lost, Stored
 from service.wiring import Wiring
 
@@ -165,7 +165,7 @@ def test_recording_twice_or_too_late_changes_nothing(wiring: Wiring, key: NewKey
     assert isinstance(outcome, Stored)
     wiring.store.record([(claim, outcome)])
     before = job(wiring, job_id)
-    for late in (outcome, Lost("gone"), Again("busy"), Again("no image", invalid=True)):
+    for late in (outcome, Lost("gone"), Again("busy"), Again("no image", ErrorCode.RESULT_INVALID)):
         wiring.store.record([(claim, late)])
     assert job(wiring, job_id) == before
     assert [one.type for one in deliveries(wiring, job_id)] == ["job.succeeded"]

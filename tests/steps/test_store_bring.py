@@ -1,6 +1,7 @@
 """From Flux's URL to S3: what is fetched again, what is refused, and when it is lost."""
 
 import base64
+import hashlib
 import socket
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from fakes.scripted_peer import Script, ScriptedPeer, answer, ok
 from service.keys import NewKey
 from service.states import ErrorCode, Status
 from service.steps.store.bring import Again
+from service.steps.store.lane import MAX_TRIES
 from service.wiring import Wiring
 
 PNG = base64.b64decode(
@@ -56,7 +58,7 @@ def test_a_dead_url_without_a_fresh_one_is_result_expired(
         with ScriptedPeer(GONE) as dead:
             same = b'{"status": "Ready", "result": {"sample": "%b/1.png"}}' % dead.url.encode()
             with ScriptedPeer(answer(ok(same if said is None else said))) as flux:
-                job_id = storing(wiring, key, f"{dead.url}/1.png")
+                job_id = storing(wiring, key, f"{dead.url}/1.png", result_expires_at=ago(1))
                 run(rewire(flux_api_url=flux.url).store)
             assert len(dead.requests) == len(flux.requests) == 1
         row = job(wiring, job_id)
@@ -64,12 +66,42 @@ def test_a_dead_url_without_a_fresh_one_is_result_expired(
         assert len(deliveries(wiring, job_id)) == 1
 
 
+def test_a_404_before_its_time_may_go_away_for_some_tries(wiring: Wiring, key: NewKey) -> None:
+    with ScriptedPeer(GONE) as peer:
+        job_id = storing(wiring, key, f"{peer.url}/1.png")
+        try_to_store(wiring, job_id, times=MAX_TRIES - 1)
+        assert job(wiring, job_id).status is Status.STORING
+        try_to_store(wiring, job_id)
+    row = job(wiring, job_id)
+    assert (row.status, row.error_code) == (Status.FAILED, ErrorCode.RESULT_EXPIRED)
+
+
+def test_a_part_of_a_broken_download_is_never_stored(
+    rewire: Rewire, wiring: Wiring, key: NewKey
+) -> None:
+    broken = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n" + PNG
+    with ScriptedPeer(answer(broken)) as dead, ScriptedPeer(answer(ok(PNG))) as alive:
+        said = b'{"status": "Ready", "result": {"sample": "%b/new.png"}}' % alive.url.encode()
+        with ScriptedPeer(answer(ok(said))) as flux:
+            job_id = storing(wiring, key, f"{dead.url}/1.png", result_expires_at=ago(1))
+            run(rewire(flux_api_url=flux.url).store)
+    row = job(wiring, job_id)
+    assert row.status is Status.SUCCEEDED
+    _, (image,) = wiring.browse.job(row.project_id, job_id)
+    assert (image.bytes, image.sha256) == (len(PNG), hashlib.sha256(PNG).hexdigest())
+
+
 def test_a_url_into_the_operators_network_is_not_opened(
     rewire: Rewire, wiring: Wiring, key: NewKey
 ) -> None:
     with ScriptedPeer(answer(ok(PNG))) as inside:
         job_id = storing(wiring, key, f"{inside.url}/1.png")
-        run(rewire(egress_allowed_networks=[]).store)
+        guarded = rewire(egress_allowed_networks=[])
+        run(guarded.store)
+        # the setting may be mended while the URL lives
+        assert job(wiring, job_id).status is Status.STORING
+        put(wiring, job_id, result_expires_at=ago(1), due_at=ago(1))
+        run(guarded.store)
     assert inside.connections == 0
     assert job(wiring, job_id).status is Status.FAILED
 
@@ -89,12 +121,12 @@ def test_what_is_no_image_is_tried_again_and_then_result_invalid(
     for name, script in NO_IMAGE.items():
         with ScriptedPeer(script) as peer:
             job_id = storing(wiring, key, f"{peer.url}/1.png")
-            try_to_store(wiring, job_id, times=2)
+            try_to_store(wiring, job_id, times=MAX_TRIES - 1)
             assert job(wiring, job_id).status is Status.STORING, name
             try_to_store(wiring, job_id)
             row = job(wiring, job_id)
             assert (row.status, row.error_code) == (Status.FAILED, ErrorCode.RESULT_INVALID), name
-            assert len(peer.requests) == 3
+            assert len(peer.requests) == MAX_TRIES
         assert spool(wiring) == []
 
 
@@ -102,7 +134,7 @@ def test_a_bug_of_ours_about_one_result_does_not_keep_it_for_ever(
     wiring: Wiring, key: NewKey
 ) -> None:
     job_id = storing(wiring, key, "http://127.0.0.1:9/1.png", result_url=None)
-    try_to_store(wiring, job_id, times=3)
+    try_to_store(wiring, job_id, times=MAX_TRIES)
     row = job(wiring, job_id)
     assert (row.status, row.error_code) == (Status.FAILED, ErrorCode.RESULT_INVALID)
 

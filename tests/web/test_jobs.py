@@ -253,6 +253,19 @@ def test_a_list_is_filtered_by_status_model_and_time(api: Api) -> None:
     assert ids(f"created_after={far_ahead}") == []
 
 
+def test_a_list_is_filtered_by_metadata(api: Api) -> None:
+    first = api.post("/v1/jobs", {**BODY, "metadata": {"order": "17", "shop": "b"}}).json["id"]
+    second = api.post("/v1/jobs", {**BODY, "metadata": {"order": "18", "shop": "b"}}).json["id"]
+
+    def ids(query: str) -> list[str]:
+        return [document["id"] for document in api.get(f"/v1/jobs?{query}").json["data"]]
+
+    assert ids("metadata.order=17") == [first]
+    assert ids("metadata.shop=b") == [second, first]
+    assert ids("metadata.shop=b&metadata.order=18") == [second]
+    assert ids("metadata.order=19") == []
+
+
 WRONG_QUERIES = [
     ("status=done", "/status"),
     ("limit=0", "/limit"),

@@ -5,7 +5,7 @@ values only, and believe S3's own checksum. With S3 away the spooled bytes outli
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from service.errors import (
     AddressForbidden,
+    DownloadFailed,
     FluxUnavailable,
     ResultExpired,
     ResultInvalid,
@@ -22,6 +23,7 @@ from service.errors import (
 from service.faults import fault_point
 from service.ids import Kind, public_id
 from service.pictures import Picture, Spooled, look_into
+from service.states import ErrorCode
 from service.upstream import Ready, Result
 
 Sink = Callable[[bytes], object]
@@ -92,10 +94,10 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Not this time."""
+    """Not this time; `code` is the failure that it is if it stays so."""
 
     reason: str
-    invalid: bool = False
+    code: ErrorCode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,47 +126,54 @@ class Bring:
         """Do it, once."""
         try:
             return self._bring(ripe)
-        except (ResultExpired, AddressForbidden) as error:
-            return Lost(str(error))
+        except AddressForbidden as error:
+            # an operator may mend the setting while the URL lives
+            return Lost(str(error)) if ripe.over else Again(str(error))
+        except ResultExpired as error:
+            # before its time a 403 or 404 may be a store that is not consistent yet
+            return Lost(str(error)) if ripe.over else Again(str(error), ErrorCode.RESULT_EXPIRED)
         except ResultInvalid as error:
-            return Again(str(error), invalid=True)
+            return Again(str(error), ErrorCode.RESULT_INVALID)
         except (TransientError, OSError) as error:
             return Again(str(error))
 
     def _bring(self, ripe: Ripe) -> Stored:
         kept = self.spool.kept(ripe.job_id)
-        source = nullcontext(kept) if kept else self.spool.download(lambda s: self._get(ripe, s))
-        with source as spooled:
-            fault_point("store.after_download")
-            picture = look_into(spooled.path)
-            key = self._key(ripe, picture)
-            metadata = {
-                "job-id": public_id(Kind.JOB, ripe.job_id),
-                "model": ripe.model,
-                "sha256": spooled.sha256,
-            }
-            try:
-                self.bucket.put_file(key, spooled, picture.content_type, metadata)
-            except StorageUnavailable:
-                if kept is None:
-                    self.spool.keep(ripe.job_id, spooled)
-                raise
-            fault_point("store.after_put")
-            return Stored(key, spooled.sha256, spooled.bytes, picture)
-
-    def _get(self, ripe: Ripe, sink: Sink) -> str:
+        if kept is not None:
+            return self._put(ripe, kept)
         try:
-            return self.fetch(ripe.url, sink)
+            return self._fetch_and_put(ripe, ripe.url)
         except ResultExpired as error:
             dead = error
-        except TransientError as error:
+        except DownloadFailed as error:
             if not ripe.over:
                 raise
             dead = ResultExpired(f"the URL's life is over: {error}")
         fresh = self._fresh_url(ripe)
         if fresh is None:
             raise dead
-        return self.fetch(fresh, sink)
+        return self._fetch_and_put(ripe, fresh)
+
+    def _fetch_and_put(self, ripe: Ripe, url: str) -> Stored:
+        with self.spool.download(lambda sink: self.fetch(url, sink)) as spooled:
+            fault_point("store.after_download")
+            try:
+                return self._put(ripe, spooled)
+            except StorageUnavailable:
+                self.spool.keep(ripe.job_id, spooled)
+                raise
+
+    def _put(self, ripe: Ripe, spooled: Spooled) -> Stored:
+        picture = look_into(spooled.path)
+        key = self._key(ripe, picture)
+        metadata = {
+            "job-id": public_id(Kind.JOB, ripe.job_id),
+            "model": ripe.model,
+            "sha256": spooled.sha256,
+        }
+        self.bucket.put_file(key, spooled, picture.content_type, metadata)
+        fault_point("store.after_put")
+        return Stored(key, spooled.sha256, spooled.bytes, picture)
 
     def _fresh_url(self, ripe: Ripe) -> str | None:
         """Ask for the result once more before it is called lost."""

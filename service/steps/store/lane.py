@@ -27,8 +27,9 @@ from service.steps.store.bring import Again, Bring, Lost, Outcome, Ripe, Stored
 
 log = get_log(__name__)
 
-#: A result that is no image may be an error page that goes away: so many tries before it is final.
-MAX_INVALID_TRIES = 3
+#: A result that is gone or no image may be a fault that goes away: so many tries, about eight
+#: seconds, before it is final.
+MAX_TRIES = 6
 MAX_BACKOFF_SECONDS = 10.0
 
 
@@ -84,7 +85,7 @@ class Store:
         except Exception as error:
             # a bug of ours, likely about this very file: it must not come back for ever
             log.exception("store_crashed", job_id=str(claim.job_id))
-            outcome = Again(f"internal error ({type(error).__name__})", invalid=True)
+            outcome = Again(f"internal error ({type(error).__name__})", ErrorCode.RESULT_INVALID)
         log.info(
             "store_attempt",
             job_id=str(claim.job_id),
@@ -104,8 +105,8 @@ class Store:
                         self._succeed(tx, ripe, outcome)
                     case Lost():
                         self._lose(tx, ripe, ErrorCode.RESULT_EXPIRED, outcome.reason)
-                    case Again(invalid=True) if ripe.tries + 1 >= MAX_INVALID_TRIES:
-                        self._lose(tx, ripe, ErrorCode.RESULT_INVALID, outcome.reason)
+                    case Again(code=ErrorCode() as code) if ripe.tries + 1 >= MAX_TRIES:
+                        self._lose(tx, ripe, code, outcome.reason)
                     case Again():
                         self._try_again(tx, ripe)
         fault_point("store.after_record")
