@@ -1,4 +1,4 @@
-"""The one place that changes a job's status.
+"""Changes of a job's status; only submit's claim and reindex write one besides.
 
 A move is a compare-and-set: it happens from the states that `states.ENTERED_FROM` allows and, where
 one speaks for an attempt, for that attempt only. No row back means that somebody was faster, and
