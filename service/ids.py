@@ -17,6 +17,7 @@ class Kind(StrEnum):
 
     JOB = "job"
     IMAGE = "img"
+    UPLOAD = "upl"
     DELIVERY = "dlv"
     KEY = "key"
     BATCH = "bat"

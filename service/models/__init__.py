@@ -8,15 +8,17 @@ from typing import cast
 
 from sqlalchemy import Table
 
-from service.models.jobs import Attempt, FluxWebhook, Gate, Job, JobEvent
+from service.models.jobs import Attempt, CallbackForm, FluxWebhook, Gate, Job, JobEvent
 from service.models.results import Delivery, DeliveryAttempt, DeliveryStatus, Image, Pulse
 from service.models.schema import Base
 from service.models.tenants import ApiKey, Project
+from service.models.uploads import Upload
 
 __all__ = [
     "ApiKey",
     "Attempt",
     "Base",
+    "CallbackForm",
     "Delivery",
     "DeliveryAttempt",
     "DeliveryStatus",
@@ -27,10 +29,13 @@ __all__ = [
     "JobEvent",
     "Project",
     "Pulse",
+    "Upload",
     "images",
     "jobs",
+    "uploads",
 ]
 
 #: The tables that statements name most.
 jobs = cast("Table", Job.__table__)
 images = cast("Table", Image.__table__)
+uploads = cast("Table", Upload.__table__)

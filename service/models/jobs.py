@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +13,26 @@ from service.models.schema import Base, words
 from service.states import AttemptOutcome, ErrorCode, Status
 
 
+class CallbackForm(StrEnum):
+    """In whose words a job's caller is called back."""
+
+    #: Standard Webhooks around the job as the API shows it.
+    STANDARD = "standard"
+    #: The body of get_result, with Flux's own proofs.
+    FLUX = "flux"
+
+
 class Gate(Base):
-    """What stands in front of the paid call, per provider; its row lock orders the claims."""
+    """What stands in front of the paid call; its row lock orders the claims of a provider.
+
+    One row per provider for the whole account, with an empty pool, and one for each pool of slots
+    that a model has of its own within the account's.
+    """
 
     __tablename__ = "gates"
 
     provider: Mapped[str] = mapped_column(primary_key=True)
+    pool: Mapped[str] = mapped_column(primary_key=True, server_default=text("''"))
     #: Tasks we allow ourselves upstream; shrinks on 429, recovers with each acceptance.
     slots: Mapped[int]
     #: Submissions in a row with an unknown outcome.
@@ -53,6 +68,14 @@ class Job(Base):
     request_sha256: Mapped[bytes] = mapped_column(LargeBinary)
     callback_url: Mapped[str | None]
     callback_events: Mapped[list[str]]
+    #: Whose words the callback speaks: ours, or Flux's for a job handed in through its API.
+    callback_form: Mapped[CallbackForm] = mapped_column(
+        words(CallbackForm, "callback_form"), server_default=CallbackForm.STANDARD.value
+    )
+    #: A Flux client's own `webhook_secret`, sent back to it and shown nowhere.
+    callback_secret: Mapped[str | None]
+    #: Images of ours that the input names, in the order of the model's parameters.
+    parent_image_ids: Mapped[list[UUID]] = mapped_column(server_default=text("'{}'"))
 
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     start_at: Mapped[datetime | None]
@@ -64,6 +87,8 @@ class Job(Base):
     completed_at: Mapped[datetime | None]
 
     provider: Mapped[str]
+    #: The slots it waits for within its provider's: the model's own, or empty for everybody's.
+    pool: Mapped[str] = mapped_column(server_default=text("''"))
     #: Number of the current attempt; part of every WHERE that speaks for one.
     attempt_count: Mapped[int] = mapped_column(server_default=text("0"))
     task_id: Mapped[str | None]
@@ -85,7 +110,9 @@ class Job(Base):
         UniqueConstraint("project_id", "idempotency_key"),
         Index(
             "ix_jobs_submit",
+            "provider",
             "project_id",
+            "pool",
             text("priority DESC"),
             "due_at",
             postgresql_where=text("status = 'queued'"),

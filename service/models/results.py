@@ -51,6 +51,10 @@ class Image(Base):
     model: Mapped[str]
     #: The caller's own prompt.
     prompt: Mapped[str]
+    #: What upstream made of it, where it says so and it differs.
+    revised_prompt: Mapped[str | None]
+    #: Images of ours that this one was made from.
+    parent_image_ids: Mapped[list[UUID]] = mapped_column(server_default=text("'{}'"))
     thumbnail_key: Mapped[str | None]
     sidecar_key: Mapped[str | None]
     #: When derive should look at it; null once it has.

@@ -4,8 +4,9 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import DateTime, Enum, MetaData, Numeric, Text
+from sqlalchemy import DateTime, Enum, MetaData, Numeric, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase
 
@@ -38,6 +39,7 @@ class Base(DeclarativeBase):
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSONB,
         list[str]: ARRAY(Text),
+        list[UUID]: ARRAY(Uuid),
         str: Text,
         Decimal: Numeric(14, 4),
     }
