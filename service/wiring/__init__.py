@@ -5,28 +5,18 @@ made before a fork is safe after it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import urlsplit
 from uuid import UUID
 
-from service.clients.flux import PROVIDERS, FluxClient
-from service.clients.object_store import ObjectStore
-from service.clients.outbound import AddressGuard, Answer, Outbound
-from service.clients.spool import ResultSpool, WebhookSpool
-from service.database import Database, Ring, connect
-from service.documents import Documents
+from service.clients.outbound import Answer
+from service.clients.spool import WebhookSpool
+from service.database import Ring
 from service.generation import CATALOGUE
 from service.keys import Keys
 from service.lanes import Lane
 from service.logs import get_log
 from service.messages import Message
-from service.moves import Moves
 from service.pictures import MAX_IMAGE_BYTES
-from service.queue import CelerySender
-from service.settings import Settings
-from service.signing.flux_webhook import FluxWebhookSigner
-from service.signing.links import CursorSigner
 from service.steps.browse import Browse
 from service.steps.deliver import MAX_ANSWER_BYTES, TRY_TIMEOUT_SECONDS, Deliver
 from service.steps.derive import Derive
@@ -39,6 +29,7 @@ from service.steps.submit import Submit
 from service.steps.sweep import Sweep
 from service.steps.verify import Verify
 from service.steps.watch import Watch
+from service.wiring.parts import Parts
 
 log = get_log(__name__)
 
@@ -54,79 +45,12 @@ LOOK_EVERY_SECONDS = 2.0
 
 #: Acts at a time per worker process.
 CAPACITY = {Message.POLL: 8, Message.STORE: 8, Message.DELIVER: 16}
-#: Connections per process. Fewer than a web process has threads: a burst of requests then waits
-#: milliseconds for a connection instead of seconds for sixteen new ones.
-WEB_POOL_SIZE = 8
+#: Connections per worker process.
 WORKER_POOL_SIZE = 8
 
 
-@dataclass(frozen=True)
-class Wiring:
-    """Every part of one process."""
-
-    settings: Settings
-    pool_size: int = WEB_POOL_SIZE
-    #: Another way to ring lanes than over the broker.
-    ring: Ring | None = None
-
-    @cached_property
-    def sender(self) -> Ring:
-        """Rings lanes."""
-        broker_url = self.settings.celery_broker_url.get_secret_value()
-        return self.ring or CelerySender(broker_url)
-
-    @cached_property
-    def database(self) -> Database:
-        """Transactions."""
-        url = self.settings.database_url.get_secret_value()
-        return Database(connect(url, pool_size=self.pool_size), self.sender)
-
-    @cached_property
-    def object_store(self) -> ObjectStore:
-        """The bucket."""
-        return ObjectStore(self.settings.s3_bucket)
-
-    @cached_property
-    def guard(self) -> AddressGuard:
-        """Says where a request of ours may go."""
-        own_name = urlsplit(self.settings.base_url).hostname or ""
-        return AddressGuard(self.settings.egress_allowed_networks, own_names=[own_name])
-
-    @cached_property
-    def outbound(self) -> Outbound:
-        """Every outgoing HTTP request."""
-        return Outbound(self.guard)
-
-    @cached_property
-    def flux(self) -> FluxClient:
-        """The API we pay."""
-        return FluxClient(
-            PROVIDERS[self.settings.flux_provider],
-            self.settings.flux_url,
-            self.settings.flux_api_key.get_secret_value(),
-            self.outbound,
-            self.settings.flux_timeout_seconds,
-        )
-
-    @cached_property
-    def webhook_signer(self) -> FluxWebhookSigner:
-        """Tokens and secrets of Flux's webhooks."""
-        return FluxWebhookSigner(self.settings.signing_keys)
-
-    @cached_property
-    def cursors(self) -> CursorSigner:
-        """List cursors."""
-        return CursorSigner(self.settings.signing_keys)
-
-    @cached_property
-    def documents(self) -> Documents:
-        """What callers see."""
-        return Documents(self.settings.base_url, self.object_store.presign)
-
-    @cached_property
-    def moves(self) -> Moves:
-        """Changes of state."""
-        return Moves(self.documents, self.settings.result_lifetime_seconds)
+class Wiring(Parts):
+    """Every step of one process, over its parts."""
 
     @cached_property
     def keys(self) -> Keys:
@@ -180,11 +104,6 @@ class Wiring:
             else min(chosen.poll_interval_seconds, POLL_ONLY_INTERVAL_SECONDS),
             deadline_seconds=chosen.upstream_deadline_seconds,
         )
-
-    @cached_property
-    def result_spool(self) -> ResultSpool:
-        """Results on this host's disk."""
-        return ResultSpool(self.settings.spool_dir / "results", self.settings.spool_max_bytes)
 
     @cached_property
     def store(self) -> Store:

@@ -1,0 +1,95 @@
+"""What steps are made of: database, clients, signers, documents."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from service.clients.flux import PROVIDERS, FluxClient
+from service.clients.object_store import ObjectStore
+from service.clients.outbound import AddressGuard, Outbound
+from service.clients.spool import ResultSpool
+from service.database import Database, Ring, connect
+from service.documents import Documents
+from service.moves import Moves
+from service.queue import CelerySender
+from service.settings import Settings
+from service.signing.flux_webhook import FluxWebhookSigner
+from service.signing.links import CursorSigner
+
+#: Connections per process. Fewer than a web process has threads: a burst of requests then waits
+#: milliseconds for a connection instead of seconds for sixteen new ones.
+WEB_POOL_SIZE = 8
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Every part of one process that is no step."""
+
+    settings: Settings
+    pool_size: int = WEB_POOL_SIZE
+    #: Another way to ring lanes than over the broker.
+    ring: Ring | None = None
+
+    @cached_property
+    def sender(self) -> Ring:
+        """Rings lanes."""
+        broker_url = self.settings.celery_broker_url.get_secret_value()
+        return self.ring or CelerySender(broker_url)
+
+    @cached_property
+    def database(self) -> Database:
+        """Transactions."""
+        url = self.settings.database_url.get_secret_value()
+        return Database(connect(url, pool_size=self.pool_size), self.sender)
+
+    @cached_property
+    def object_store(self) -> ObjectStore:
+        """The bucket."""
+        return ObjectStore(self.settings.s3_bucket)
+
+    @cached_property
+    def guard(self) -> AddressGuard:
+        """Says where a request of ours may go."""
+        own_name = urlsplit(self.settings.base_url).hostname or ""
+        return AddressGuard(self.settings.egress_allowed_networks, own_names=[own_name])
+
+    @cached_property
+    def outbound(self) -> Outbound:
+        """Every outgoing HTTP request."""
+        return Outbound(self.guard)
+
+    @cached_property
+    def flux(self) -> FluxClient:
+        """The API we pay."""
+        return FluxClient(
+            PROVIDERS[self.settings.flux_provider],
+            self.settings.flux_url,
+            self.settings.flux_api_key.get_secret_value(),
+            self.outbound,
+            self.settings.flux_timeout_seconds,
+        )
+
+    @cached_property
+    def webhook_signer(self) -> FluxWebhookSigner:
+        """Tokens and secrets of Flux's webhooks."""
+        return FluxWebhookSigner(self.settings.signing_keys)
+
+    @cached_property
+    def cursors(self) -> CursorSigner:
+        """List cursors."""
+        return CursorSigner(self.settings.signing_keys)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """What callers see."""
+        return Documents(self.settings.base_url, self.object_store.presign)
+
+    @cached_property
+    def moves(self) -> Moves:
+        """Changes of state."""
+        return Moves(self.documents, self.settings.result_lifetime_seconds)
+
+    @cached_property
+    def result_spool(self) -> ResultSpool:
+        """Results on this host's disk."""
+        return ResultSpool(self.settings.spool_dir / "results", self.settings.spool_max_bytes)
