@@ -47,7 +47,8 @@ clean:  ## keeps .darkroom, which holds data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# uv installs in seconds what takes pip a minute; where there is no uv for the machine, pip does it.
+# uv installs in seconds what takes pip a minute; where there is no uv for the machine, pip does it,
+# without a look at the dependencies: the lock names them all, and knows which demand we override.
 $(INSTALLED): requirements-dev.lock requirements-uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11' >&2; exit 1; }
@@ -62,6 +63,6 @@ $(INSTALLED): requirements-dev.lock requirements-uv.lock
 	    && $(BIN)/uv pip sync --quiet --require-hashes -p $(BIN)/python requirements-dev.lock \
 	    && $(BIN)/uv pip install --quiet -p $(BIN)/python --no-deps --no-build-isolation -e .; } \
 	  || { echo 'Without uv: this takes a minute'; \
-	    $(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock \
+	    $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-dev.lock \
 	    && $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .; }
 	@touch $@

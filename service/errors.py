@@ -11,7 +11,8 @@ ServiceError
 │  │  └─ NameNotResolved
 │  └─ OutcomeUnknown      bytes left, no whole answer came: it may have been acted upon
 └─ PermanentError         no retry; becomes the job's failure code
-   ├─ ResultExpired       ├─ ResultInvalid   └─ AddressForbidden
+   ├─ ResultExpired       ├─ ResultInvalid
+   ├─ InputGone           └─ AddressForbidden
 """
 
 from dataclasses import dataclass, field
@@ -47,10 +48,10 @@ class CallerError(ServiceError):
 
 
 class MalformedRequest(CallerError):
-    """The body is no JSON that we read: syntax, size, depth, encoding."""
+    """The body cannot be read: syntax, size, depth, encoding, or cut short."""
 
     code = "malformed_request"
-    title = "The body is not acceptable JSON"
+    title = "The body cannot be read"
 
 
 class BodyTooLarge(CallerError):
@@ -62,11 +63,11 @@ class BodyTooLarge(CallerError):
 
 
 class UnsupportedMediaType(CallerError):
-    """The body is not declared as JSON."""
+    """The body is declared as something that this route does not take."""
 
     status = 415
     code = "unsupported_media_type"
-    title = "The body must be application/json"
+    title = "The body has the wrong media type"
 
 
 class InvalidRequest(CallerError):
@@ -162,6 +163,10 @@ class ResultExpired(PermanentError):
 
 class ResultInvalid(PermanentError):
     """What was served is not an image that we keep: type, size, pixels, or cut short."""
+
+
+class InputGone(PermanentError):
+    """A picture that a job's input names is no longer there; the message says which."""
 
 
 class AddressForbidden(PermanentError):

@@ -12,6 +12,7 @@ _POINT = os.environ.get("FAULT_POINT", "")
 
 #: Every point there is, in the order a job meets them.
 POINTS = (
+    "upload.after_put",
     "enqueue.before_commit",
     "enqueue.after_commit",
     "submit.after_intent",

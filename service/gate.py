@@ -1,12 +1,30 @@
 """The gate in front of the paid call: slots upstream, and reasons to send nothing at all.
 
-One row per provider; its lock orders the claims of all hosts, so that slots are counted exactly.
-Upstream allows 24 active tasks (BFL's integration guide); a 429 takes a slot away, each acceptance
-gives one back. A bad key, an empty account or five unknown outcomes in a row close the gate; one
-job at a time may then probe it.
+One row per provider, and one for each model with slots of its own; their locks order the claims of
+all hosts, so that slots are counted exactly. Upstream allows 24 active tasks, 6 of them of
+flux-kontext-max (BFL's integration guide); a 429 takes a slot away, each acceptance gives one back.
+A bad key, an empty account or five unknown outcomes in a row close the gate; one job at a time may
+then probe it.
 """
 
-from sqlalchemy import CTE, case, func, or_, select, true, update
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Integer,
+    Text,
+    and_,
+    case,
+    column,
+    func,
+    or_,
+    select,
+    true,
+    update,
+    values,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from service.clock import seconds
@@ -31,35 +49,50 @@ ACCOUNT_STATUSES = {
 ACCOUNT_PROBE_SECONDS = 60
 
 
-def room(tx: Transaction, provider: str, max_active: int) -> int:
-    """Lock the gate and return how many jobs may be sent now: slots, one probe, or none."""
-    wanted = (
-        select(Gate.slots, Gate.closed_reason, (Gate.probe_at <= func.now()).label("probe"))
-        .where(Gate.provider == provider)
-        .with_for_update()
-    )
-    gate = tx.first(wanted)
-    if gate is None:
-        new = upsert(Gate).values(provider=provider, slots=max_active)
-        tx.execute(new.on_conflict_do_nothing())
-        gate = tx.first(wanted)
-    active = tx.scalar(
-        select(func.count()).where(
-            jobs.c.provider == provider, jobs.c.status.in_(sorted(HOLDS_SLOT))
+#: Free slots, or limits of them, by pool; the empty pool stands for the whole account.
+Slots = Mapping[str, int]
+ACCOUNT = ""
+
+
+def room(tx: Transaction, provider: str, limits: Slots) -> Slots:
+    """Lock the provider's gates and return how many jobs may be sent now, in all and per pool.
+
+    A pool takes its slots out of the account's. Behind a closed gate there is room for one probe,
+    or none. Jobs of a pool that has lost its limit are let through as the account allows.
+    """
+    gates = {row.pool: row for row in tx.rows(_locked(provider))}
+    if missing := limits.keys() - gates.keys():
+        new = [{"provider": provider, "pool": pool, "slots": limits[pool]} for pool in missing]
+        tx.execute(upsert(Gate).values(new).on_conflict_do_nothing())
+        gates = {row.pool: row for row in tx.rows(_locked(provider))}
+    active: dict[str, int] = {
+        row.pool: row.active
+        for row in tx.rows(
+            select(jobs.c.pool, func.count().label("active"))
+            .where(jobs.c.provider == provider, jobs.c.status.in_(sorted(HOLDS_SLOT)))
+            .group_by(jobs.c.pool)
         )
-    )
-    free: int = max(0, min(gate.slots, max_active) - int(active))
-    if gate.closed_reason is None:
-        return free
-    return min(free, 1) if gate.probe else 0
+    }
+    account = gates.pop(ACCOUNT)
+    free = max(0, min(account.slots, limits[ACCOUNT]) - sum(active.values()))
+    if account.closed_reason is not None:
+        free = min(free, 1) if account.probe else 0
+    found = {ACCOUNT: free}
+    for pool, gate in gates.items():
+        most = min(gate.slots, limits[pool]) if pool in limits else account.slots
+        found[pool] = max(0, min(free, most - active.get(pool, 0)))
+    return found
 
 
-def turns(provider: str, room: int) -> CTE:
-    """Select and lock the `room` queued jobs whose turn it is.
+def turns(provider: str, free: Slots) -> CTE:
+    """Select and lock the queued jobs whose turn it is, no more of any pool than it has free.
 
     Projects take turns, and what a project has upstream already counts as turns taken. Within a
     project priority decides, then time. Costs the same however long the queue is.
     """
+    pools = values(column("pool", Text), column("free", Integer), name="pools").data(
+        [*free.items()]
+    )
     held = (
         select(jobs.c.project_id, func.count().label("turns"))
         .where(jobs.c.provider == provider, jobs.c.status.in_(sorted(HOLDS_SLOT)))
@@ -67,26 +100,41 @@ def turns(provider: str, room: int) -> CTE:
         .subquery()
     )
     urgency = (jobs.c.priority.desc(), jobs.c.due_at)
-    next_of_project = (
-        select(jobs.c.id, jobs.c.due_at, func.row_number().over(order_by=urgency).label("turn"))
+    waiting = (
+        select(jobs.c.id, jobs.c.priority, jobs.c.due_at)
         .where(
             jobs.c.project_id == Project.id,
             jobs.c.status == Status.QUEUED,
             jobs.c.due_at <= func.now(),
             jobs.c.provider == provider,
+            jobs.c.pool == pools.c.pool,
             or_(jobs.c.expires_at.is_(None), jobs.c.expires_at > func.now()),
         )
         .order_by(*urgency)
-        .limit(room)
+        .limit(free[ACCOUNT])
         .lateral()
     )
-    fair = (
-        select(next_of_project.c.id)
+    in_project = func.row_number().over(
+        partition_by=Project.id, order_by=(waiting.c.priority.desc(), waiting.c.due_at)
+    )
+    turn = func.coalesce(held.c.turns, 0) + in_project
+    queue = (
+        select(waiting.c.id, waiting.c.due_at, pools.c.pool, pools.c.free, turn.label("turn"))
         .select_from(Project)
-        .join(next_of_project, true())
+        .join(pools, true())
+        .join(waiting, true())
         .outerjoin(held, held.c.project_id == Project.id)
-        .order_by(func.coalesce(held.c.turns, 0) + next_of_project.c.turn, next_of_project.c.due_at)
-        .limit(room)
+        .subquery()
+    )
+    in_pool = func.row_number().over(
+        partition_by=queue.c.pool, order_by=(queue.c.turn, queue.c.due_at)
+    )
+    placed = select(queue, in_pool.label("place")).subquery()
+    fair = (
+        select(placed.c.id)
+        .where(placed.c.place <= placed.c.free)
+        .order_by(placed.c.turn, placed.c.due_at)
+        .limit(free[ACCOUNT])
     )
     return (
         select(jobs.c.id)
@@ -104,32 +152,31 @@ def probe_sent(tx: Transaction, provider: str) -> None:
     )
     tx.execute(
         update(Gate)
-        .where(Gate.provider == provider, Gate.closed_reason.is_not(None))
+        .where(_account(provider), Gate.closed_reason.is_not(None))
         .values(probe_at=func.now() + seconds(wait))
     )
 
 
-def answered(tx: Transaction, provider: str, max_active: int) -> None:
+def answered(tx: Transaction, provider: str, pool: str, limits: Slots) -> None:
     """Open the gate: upstream gave a definite answer. Costs nothing while all is well."""
+    grown = func.least(Gate.slots + 1, case(limits, value=Gate.pool, else_=Gate.slots))
     tx.execute(
         update(Gate)
         .where(
             Gate.provider == provider,
-            (Gate.failures > 0) | Gate.closed_reason.is_not(None) | (Gate.slots < max_active),
+            Gate.pool.in_({ACCOUNT, pool}),
+            (Gate.failures > 0) | Gate.closed_reason.is_not(None) | (Gate.slots != grown),
         )
-        .values(
-            failures=0,
-            closed_reason=None,
-            probe_at=None,
-            slots=func.least(Gate.slots + 1, max_active),
-        )
+        .values(failures=0, closed_reason=None, probe_at=None, slots=grown)
     )
 
 
-def shrink(tx: Transaction, provider: str) -> None:
-    """Take a slot away after a 429; one always stays."""
+def shrink(tx: Transaction, provider: str, pool: str) -> None:
+    """Take a slot of the pool away after a 429; one always stays."""
     tx.execute(
-        update(Gate).where(Gate.provider == provider).values(slots=func.greatest(Gate.slots - 1, 1))
+        update(Gate)
+        .where(Gate.provider == provider, Gate.pool == pool)
+        .values(slots=func.greatest(Gate.slots - 1, 1))
     )
 
 
@@ -138,7 +185,7 @@ def close(tx: Transaction, provider: str, reason: str) -> None:
     log.error("gate_closed", provider=provider, reason=reason)
     tx.execute(
         update(Gate)
-        .where(Gate.provider == provider)
+        .where(_account(provider))
         .values(closed_reason=reason, probe_at=func.now() + seconds(ACCOUNT_PROBE_SECONDS))
     )
 
@@ -149,7 +196,7 @@ def unanswered(tx: Transaction, provider: str) -> None:
     broken = failures >= BREAKER_FAILURES
     row = tx.first(
         update(Gate)
-        .where(Gate.provider == provider)
+        .where(_account(provider))
         .values(
             failures=failures,
             closed_reason=case((broken, BREAKER_REASON), else_=Gate.closed_reason),
@@ -161,3 +208,18 @@ def unanswered(tx: Transaction, provider: str) -> None:
     )
     if row is not None and row.failures == BREAKER_FAILURES:
         log.error("gate_closed", provider=provider, reason=BREAKER_REASON)
+
+
+def _account(provider: str) -> ColumnElement[bool]:
+    return and_(Gate.provider == provider, Gate.pool == ACCOUNT)
+
+
+def _locked(provider: str) -> Any:  # noqa: ANN401 - a Select of many columns
+    probe = (Gate.probe_at <= func.now()).label("probe")
+    return (
+        select(Gate.pool, Gate.slots, Gate.closed_reason, probe)
+        .where(Gate.provider == provider)
+        # the account's first, whoever locks
+        .order_by(Gate.pool)
+        .with_for_update()
+    )

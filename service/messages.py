@@ -1,4 +1,4 @@
-"""The names that go over the broker: one doorbell per lane, and the clock's sweep.
+"""The names that go over the broker: one doorbell per lane, and the clock's sweep and discard.
 
 A message carries nothing. It says "this lane has work"; which work, PostgreSQL knows.
 """
@@ -15,6 +15,7 @@ class Message(StrEnum):
     DELIVER = "darkroom.deliver"
     DERIVE = "darkroom.derive"
     SWEEP = "darkroom.sweep"
+    DISCARD = "darkroom.discard"
 
     @property
     def stage(self) -> str:

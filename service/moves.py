@@ -17,11 +17,11 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from service.clock import seconds
 from service.database import Transaction
-from service.documents import Document, Documents, ImageRow
+from service.documents import Document, Documents, FluxDocuments, ImageRow
 from service.ids import new_id
 from service.messages import Message
 from service.metrics import JOBS_ENDED, RESULTS
-from service.models import Attempt, Delivery, DeliveryStatus, JobEvent, jobs
+from service.models import Attempt, CallbackForm, Delivery, DeliveryStatus, JobEvent, jobs
 from service.states import (
     ENTERED_FROM,
     FAILED_FROM,
@@ -40,9 +40,10 @@ MAX_RESULT_LIFETIME_SECONDS = 86_400.0
 
 @dataclass(frozen=True)
 class Moves:
-    """Moves jobs; needs to know how a callback reads."""
+    """Moves jobs; needs to know how a callback reads, in our words and in Flux's."""
 
     documents: Documents
+    flux_documents: FluxDocuments
     #: How long a result URL lives when it does not say so itself.
     result_lifetime_seconds: float
 
@@ -82,7 +83,7 @@ class Moves:
             select(moved).add_cte(_noted(moved, to, message, detail or {}))
         )
         if row is not None:
-            self._owe(tx, row, images)
+            self._owe(tx, row, images, detail or {})
             if to in TERMINAL:
                 tx.count_after_commit(JOBS_ENDED.labels(status=to.value).inc)
         return row
@@ -133,7 +134,7 @@ class Moves:
                 result.code,
                 result.message,
                 attempt_number=attempt_number,
-                detail={"heard_by": heard_by, **result.details},
+                detail={"heard_by": heard_by, **result.details, **_besides(result)},
                 task_id=func.coalesce(jobs.c.task_id, result.task_id),
             )
         else:
@@ -162,7 +163,7 @@ class Moves:
             Status.STORING,
             f"Flux has the image ready, heard by {heard_by}",
             attempt_number=attempt_number,
-            detail={"heard_by": heard_by},
+            detail={"heard_by": heard_by, **_besides(result)},
             due_at=func.now(),
             generated_at=func.now(),
             completed_at=None,
@@ -183,10 +184,16 @@ class Moves:
             tx.ring_after_commit(Message.STORE)
         return row
 
-    def _owe(self, tx: Transaction, row: Row[Any], images: Sequence[ImageRow]) -> None:
+    def _owe(
+        self, tx: Transaction, row: Row[Any], images: Sequence[ImageRow], detail: Document
+    ) -> None:
         event = event_type(row.status)
         if row.callback_url is None or event not in row.callback_events:
             return
+        if row.callback_form is CallbackForm.FLUX:
+            body = self.flux_documents.callback(row, images, detail)
+        else:
+            body = self.documents.callback(row, images, event, row.event_seq)
         tx.execute(
             insert(Delivery).values(
                 id=new_id(),
@@ -195,12 +202,16 @@ class Moves:
                 seq=row.event_seq,
                 type=event,
                 url=row.callback_url,
-                body=self.documents.callback(row, images, event, row.event_seq),
+                body=body,
                 status=DeliveryStatus.PENDING,
                 due_at=func.now(),
             )
         )
         tx.ring_after_commit(Message.DELIVER)
+
+
+def _besides(result: Ready | Ended) -> Document:
+    return {"upstream": result.other} if result.other else {}
 
 
 def add_job(tx: Transaction, message: str, columns: Document) -> Row[Any] | None:

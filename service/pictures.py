@@ -64,20 +64,20 @@ class Spooled:
     bytes: int
 
 
-def look_into(path: Path) -> Picture:
-    """Say what the file is, without decoding its pixels.
+def look_into(source: Path | bytes) -> Picture:
+    """Say what a file, or its content, is, without decoding its pixels.
 
     Raises:
         ResultInvalid: no JPEG, PNG or WebP, too large, animated, or cut short.
     """
     try:
-        with path.open("rb") as file:
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
             with Image.open(file, formats=tuple(_KINDS)) as image:
                 # Pillow says MPO of a JPEG that carries more, such as a gain map; none is animated
                 kind = "JPEG" if image.format == "MPO" else str(image.format)
                 width, height = image.size
                 frames = 1 if kind == "JPEG" else getattr(image, "n_frames", 1)
-            _must_be_complete(kind, file, path.stat().st_size)
+            _must_be_complete(kind, file, file.seek(0, io.SEEK_END))
     except _UNREADABLE as error:
         raise ResultInvalid(f"not an image that we keep ({type(error).__name__})") from error
     if width * height > MAX_IMAGE_PIXELS:

@@ -13,7 +13,7 @@ from celery import Celery
 from service.logs import get_log
 from service.messages import Message
 
-#: Queue of the lanes that wait for the world, and queue of those that compute.
+#: Queue of the lanes that wait for the world, and queue of what computes or can wait itself.
 IO_QUEUE = "io"
 IMAGES_QUEUE = "images"
 
@@ -36,7 +36,10 @@ def make_celery(broker_url: str, *, socket_timeout_seconds: float) -> Celery:
         task_store_errors_even_if_ignored=False,
         task_acks_late=False,
         task_default_queue=IO_QUEUE,
-        task_routes={Message.DERIVE.value: {"queue": IMAGES_QUEUE}},
+        task_routes={
+            Message.DERIVE.value: {"queue": IMAGES_QUEUE},
+            Message.DISCARD.value: {"queue": IMAGES_QUEUE},
+        },
         task_create_missing_queues=True,
         task_publish_retry=False,
         task_serializer="json",

@@ -4,8 +4,10 @@
 takes. README.md lists the same names; a test compares the two.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -46,6 +48,21 @@ def _split(value: object) -> object:
     )
 
 
+def _positions(value: object) -> object:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where we pay: one provider, its base URL without a trailing slash, and our key there."""
+
+    provider: Provider
+    base_url: str
+    #: Whether FLUX_API_URL names the base, so that it holds for every model.
+    is_overridden: bool
+    api_key: SecretStr
+
+
 class DatabaseSettings(BaseSettings):
     """What a migration needs."""
 
@@ -80,13 +97,14 @@ class Settings(DatabaseSettings):
     host: str = "127.0.0.1"
     #: TCP port of the web process on this host.
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
-    #: Who is paid: cometapi, bfl, or the simulator.
-    flux_provider: Provider = Provider.SIMULATOR
-    #: Overrides the provider's base URL; needed for the simulator.
-    flux_api_url: str = ""
-    #: The key we pay with.
-    flux_api_key: SecretStr = SecretStr("")
-    #: Tasks upstream may hold of us at once.
+    #: Who is paid: cometapi, bfl, or the simulator; several, comma separated, by preference: a
+    #: model goes to the first that serves it.
+    flux_provider: Annotated[list[Provider], NoDecode, Field(min_length=1)] = [Provider.SIMULATOR]
+    #: Overrides the base URL of the provider at the same place; needed for the simulator.
+    flux_api_url: Annotated[list[str], NoDecode] = []
+    #: The key we pay with, of the provider at the same place.
+    flux_api_key: Annotated[list[SecretStr], NoDecode] = []
+    #: Tasks that each provider may hold of us at once.
     flux_max_active: Annotated[int, Field(ge=1, le=1000)] = 24
     #: CIDRs that the address guard lets pass although they are not public; empty in production.
     egress_allowed_networks: Annotated[list[IPv4Network | IPv6Network], NoDecode] = []
@@ -116,6 +134,8 @@ class Settings(DatabaseSettings):
     upstream_deadline_seconds: Annotated[float, Field(ge=1, le=86_400)] = 900.0
     #: How long a result URL lives when it does not say so itself, seconds (BFL: ten minutes).
     result_lifetime_seconds: Annotated[float, Field(ge=1, le=86_400)] = 600.0
+    #: How long an upload that no job refers to is kept, seconds.
+    upload_lifetime_seconds: Annotated[float, Field(ge=60, le=31_536_000)] = 604_800.0
     #: Delays before each callback try after the one before, seconds, comma separated.
     callback_schedule_seconds: Annotated[list[Wait], NoDecode, Field(min_length=1)] = [
         0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400,
@@ -137,29 +157,51 @@ class Settings(DatabaseSettings):
             raise ValueError(f"each key needs at least {MIN_SECRET_KEY_CHARS} characters")
         return value
 
-    @field_validator("public_url", "flux_api_url", mode="after")
+    _by_position = field_validator("flux_api_url", "flux_api_key", mode="before")(_positions)
+
+    @field_validator("flux_provider", mode="before")
     @classmethod
-    def _web_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query):
-            raise ValueError("must be an http or https address without a query")
-        return value.rstrip("/")
+    def _each_once(cls, value: object) -> object:
+        named = _split(value)
+        if isinstance(named, list) and len(set(named)) != len(named):
+            raise ValueError("names a provider twice")
+        return named
+
+    @field_validator("public_url", mode="after")
+    @classmethod
+    def _public_address(cls, value: str) -> str:
+        return _web_address(value)
+
+    @field_validator("flux_api_url", mode="after")
+    @classmethod
+    def _base_addresses(cls, value: list[str]) -> list[str]:
+        return [_web_address(url) for url in value]
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if self.flux_provider is Provider.SIMULATOR and not self.flux_api_url:
-            raise ValueError("FLUX_API_URL must be set for FLUX_PROVIDER=simulator")
-        if (
-            self.flux_provider is not Provider.SIMULATOR
-            and not self.flux_api_key.get_secret_value()
-        ):
-            raise ValueError(f"FLUX_API_KEY must be set for FLUX_PROVIDER={self.flux_provider}")
+        if max(len(self.flux_api_url), len(self.flux_api_key)) > len(self.flux_provider):
+            raise ValueError("FLUX_API_URL and FLUX_API_KEY name more than FLUX_PROVIDER does")
+        for account in self.accounts:
+            if not account.base_url:
+                raise ValueError(f"FLUX_API_URL must be set for FLUX_PROVIDER={account.provider}")
+            needs_key = account.provider is not Provider.SIMULATOR
+            if needs_key and not account.api_key.get_secret_value():
+                raise ValueError(f"FLUX_API_KEY must be set for FLUX_PROVIDER={account.provider}")
         return self
 
     @property
-    def flux_url(self) -> str:
-        """The base URL of the provider in use, without a trailing slash."""
-        return self.flux_api_url or DEFAULT_FLUX_URLS[self.flux_provider]
+    def accounts(self) -> list[Account]:
+        """Return where we pay, by preference."""
+        rows = zip_longest(self.flux_provider, self.flux_api_url, self.flux_api_key)
+        return [
+            Account(
+                provider,
+                base_url=url or DEFAULT_FLUX_URLS.get(provider, ""),
+                is_overridden=bool(url),
+                api_key=key or SecretStr(""),
+            )
+            for provider, url, key in rows
+        ]
 
     @property
     def base_url(self) -> str:
@@ -169,7 +211,8 @@ class Settings(DatabaseSettings):
     @property
     def webhooks_wanted(self) -> bool:
         """Whether Flux can call us: it needs https, the simulator does not."""
-        return self.flux_provider is Provider.SIMULATOR or self.public_url.startswith("https://")
+        is_simulated = set(self.flux_provider) == {Provider.SIMULATOR}
+        return is_simulated or self.public_url.startswith("https://")
 
     @property
     def spool_dir(self) -> Path:
@@ -180,6 +223,13 @@ class Settings(DatabaseSettings):
     def signing_keys(self) -> list[str]:
         """SECRET_KEY, newest first, in clear; for the signing modules only."""
         return [key.get_secret_value() for key in self.secret_key]
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query):
+        raise ValueError("must be an http or https address without a query")
+    return value.rstrip("/")
 
 
 def load_settings() -> Settings:

@@ -5,7 +5,9 @@ missing fields. Facts: BFL's OpenAPI (2026-04) for `get_result`, BFL's release n
 for the webhook words (`SUCCESS` became `Ready`), recorded traffic for the fields of `result`.
 """
 
+import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,6 +36,13 @@ class NotSent:
 
 
 @dataclass(frozen=True, slots=True)
+class Unusable:
+    """Nothing was sent and nothing ever will be: the job cannot be put into words for upstream."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Upstream read the request and said no; nothing is charged."""
 
@@ -50,7 +59,7 @@ class Unknown:
     http_status: int | None = None
 
 
-SubmitOutcome = Accepted | NotSent | Refused | Unknown
+SubmitOutcome = Accepted | NotSent | Unusable | Refused | Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,8 @@ class Ready:
     facts: dict[str, Any]
     task_id: str | None = None
     cost: Decimal | None = None
+    #: What it said besides, in words that we do not know.
+    other: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,8 @@ class Ended:
     message: str
     task_id: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    #: What it said besides, in words that we do not know.
+    other: dict[str, Any] = field(default_factory=dict)
 
 
 Result = InProgress | Ready | Ended
@@ -98,6 +111,12 @@ _MESSAGES = {
     ErrorCode.UPSTREAM_ERROR: "Flux could not generate the image",
 }
 _FACTS = ("seed", "prompt", "start_time", "end_time", "duration")
+#: Of an answer; the rest is kept as it came.
+_KNOWN = {"id", "task_id", "status", "result", "details", "cost", "progress", "preview"}
+#: Of that rest, as JSON; a longer one is only listed by its names.
+_MAX_OTHER_CHARS = 8_000
+#: What opens a URL stands behind its question mark.
+_QUERY = re.compile(r'(?<=://)([^\s?#"\\]*)[?#][^\s"\\]*')
 _MAX_TEXT = 500
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
 #: Deeper than any detail that was ever recorded.
@@ -116,13 +135,27 @@ def read_result(body: Mapping[str, Any]) -> Result:
             # a success without an image: a poll may know better, the deadline ends it
             return InProgress(word, task_id)
         kept = {name: _storable(facts[name]) for name in _FACTS if name in facts}
-        return Ready(url, _expiry(url), kept, task_id, read_cost(body.get("cost")))
+        cost = read_cost(body.get("cost"))
+        return Ready(url, _expiry(url), kept, task_id, cost, _other(body, facts))
     code = _ENDED.get(word.lower())
     if code is None:
         return InProgress(word[:_MAX_TEXT], task_id)
     said = body.get("details")
     details = _storable(said) if isinstance(said, Mapping) else {}
-    return Ended(code, _explain(code, body, details), task_id, details)
+    return Ended(code, _explain(code, body, details), task_id, details, _other(body, facts))
+
+
+def _other(body: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an answer that we do not know, without the secrets of URLs in them."""
+    unknown: dict[str, Any] = {name: value for name, value in body.items() if name not in _KNOWN}
+    inner = {name: facts[name] for name in facts if name != "sample" and name not in _FACTS}
+    if inner:
+        unknown["result"] = inner
+    text = _QUERY.sub(r"\1?…", json.dumps(_storable(unknown), ensure_ascii=False))
+    if len(text) > _MAX_OTHER_CHARS:
+        return {"names": [storable_text(name)[:64] for name in [*unknown, *inner]][:64]}
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 def storable_text(text: str) -> str:

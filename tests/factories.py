@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Row, select, update
 
-from service.ids import Kind, read_id
+from service.ids import Kind, public_id, read_id
 from service.keys import NewKey
 from service.lanes import Step
 from service.models import Attempt, Delivery, Gate, JobEvent, Project, jobs
@@ -41,6 +41,16 @@ def enqueue(wiring: Wiring, key: NewKey, **overrides: Any) -> UUID:  # noqa: ANN
     }
     found: UUID = wiring.enqueue.accept(project_id(wiring, key), JobRequest(**wanted)).row.id
     return found
+
+
+def upload(wiring: Wiring, key: NewKey, content: bytes) -> str:
+    """Upload a picture and return its public id."""
+
+    def receive(sink: Callable[[bytes], object]) -> str:
+        sink(content)
+        return hashlib.sha256(content).hexdigest()
+
+    return public_id(Kind.UPLOAD, wiring.upload.take(project_id(wiring, key), receive).id)
 
 
 def run(step: Step[Any, Any], limit: int = 10) -> list[Any]:
@@ -100,9 +110,9 @@ def deliveries(wiring: Wiring, job_id: UUID) -> list[Row[Any]]:
 
 
 def gate_row(wiring: Wiring) -> Row[Any]:
-    """Return the row of the one gate there is."""
+    """Return the row of the account's gate."""
     with wiring.database.transaction() as tx:
-        row: Row[Any] = tx.first(select(*Gate.__table__.c))
+        row: Row[Any] = tx.first(select(*Gate.__table__.c).where(Gate.pool == ""))
     return row
 
 

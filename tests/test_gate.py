@@ -98,7 +98,7 @@ def test_slots_are_counted_by_one_worker_at_a_time(rewire: Rewire, key: NewKey) 
     claimed(one, 0)  # the gate's row is there
     with ThreadPoolExecutor(1) as pool:
         with one.database.transaction() as tx:
-            assert gate.room(tx, "simulator", 1) == 1
+            assert gate.room(tx, "simulator", {gate.ACCOUNT: 1}) == {gate.ACCOUNT: 1}
             waiting = pool.submit(claimed, two, 1)
             with pytest.raises(TimeoutError):
                 waiting.result(0.3)
@@ -122,7 +122,7 @@ def test_a_refused_account_closes_the_gate_and_a_probe_a_minute_opens_it(
 ) -> None:
     job_ids = [enqueue(wiring, key) for _ in range(3)]
     with ScriptedPeer(answer(http(status))) as peer:
-        refused = rewire(flux_api_url=peer.url)
+        refused = rewire(flux_api_url=[peer.url])
         run(refused.submit, 1)
         assert gate_row(wiring).closed_reason is not None
         for job_id in job_ids:
@@ -157,7 +157,7 @@ def test_five_unknown_outcomes_in_a_row_close_the_gate_and_the_rest_wait_unharme
     rewire: Rewire, key: NewKey
 ) -> None:
     with ScriptedPeer(answer(http(500))) as peer:
-        wiring = rewire(flux_api_url=peer.url)
+        wiring = rewire(flux_api_url=[peer.url])
         job_ids = [enqueue(wiring, key) for _ in range(12)]
         for _ in range(12):
             run(wiring.submit, 1)
@@ -174,7 +174,7 @@ def test_a_definite_answer_in_between_starts_the_count_anew(
     rewire: Rewire, wiring: Wiring, key: NewKey, simulator: Simulator
 ) -> None:
     with ScriptedPeer(answer(http(500))) as peer:
-        broken = rewire(flux_api_url=peer.url)
+        broken = rewire(flux_api_url=[peer.url])
         for _ in range(9):
             enqueue(broken, key)
         for _ in range(4):

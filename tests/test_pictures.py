@@ -8,16 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from fakes.pictures import drawn
 from PIL import Image
 
 from service.errors import ResultInvalid
 from service.pictures import look_into, thumbnail
-
-
-def drawn(kind: str, size: tuple[int, int] = (64, 48), mode: str = "RGB", **more: object) -> bytes:
-    out = io.BytesIO()
-    Image.effect_noise(size, 50).convert(mode).save(out, kind, **more)
-    return out.getvalue()
 
 
 def png_saying(width: int, height: int) -> bytes:
@@ -56,6 +51,7 @@ def test_a_picture_is_known_by_its_content(
 ) -> None:
     path.write_bytes(drawn(kind))
     found = look_into(path)
+    assert look_into(path.read_bytes()) == found
     assert (found.content_type, found.extension) == (content_type, extension)
     assert (found.width, found.height) == (64, 48)
 
@@ -93,8 +89,9 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_not_kept_is_refused(path: Path, name: str) -> None:
     path.write_bytes(REFUSED[name])
-    with pytest.raises(ResultInvalid):
-        look_into(path)
+    for source in (path, REFUSED[name]):
+        with pytest.raises(ResultInvalid):
+            look_into(source)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])

@@ -27,7 +27,7 @@ def load(monkeypatch: pytest.MonkeyPatch, **variables: str | None) -> Settings:
 def test_four_variables_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(monkeypatch)
     assert issubclass(Settings, BaseSettings)
-    assert settings.flux_url == "http://127.0.0.1:9/v1"
+    assert [account.base_url for account in settings.accounts] == ["http://127.0.0.1:9/v1"]
     assert settings.database_url.get_secret_value() == "postgresql+psycopg://user:canary@db/name"
     assert settings.base_url == "http://127.0.0.1:8080"
     assert settings.flux_max_active == 24
@@ -88,7 +88,41 @@ def test_a_real_provider_needs_a_key(monkeypatch: pytest.MonkeyPatch, provider: 
     with pytest.raises(SettingsError, match="FLUX_API_KEY"):
         load(monkeypatch, FLUX_PROVIDER=provider)
     settings = load(monkeypatch, FLUX_PROVIDER=provider, FLUX_API_KEY="k", FLUX_API_URL=None)
-    assert settings.flux_url.startswith("https://api.")
+    assert settings.accounts[0].base_url.startswith("https://api.")
+
+
+def test_several_providers_take_their_addresses_and_keys_by_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = load(
+        monkeypatch,
+        FLUX_PROVIDER="bfl, cometapi",
+        FLUX_API_KEY="one,two",
+        FLUX_API_URL=",https://relay.example/flux/v1/",
+    )
+    assert [
+        (one.provider, one.base_url, one.is_overridden, one.api_key.get_secret_value())
+        for one in settings.accounts
+    ] == [
+        ("bfl", "https://api.bfl.ai/v1", False, "one"),
+        ("cometapi", "https://relay.example/flux/v1", True, "two"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"FLUX_PROVIDER": "bfl,cometapi", "FLUX_API_KEY": "one"}, "FLUX_API_KEY.*cometapi"),
+        ({"FLUX_PROVIDER": "bfl,bfl", "FLUX_API_KEY": "one,two"}, "FLUX_PROVIDER.*twice"),
+        ({"FLUX_PROVIDER": "bfl", "FLUX_API_KEY": "one,two"}, "FLUX_API_KEY name more"),
+        ({"FLUX_PROVIDER": " , "}, "FLUX_PROVIDER"),
+    ],
+)
+def test_accounts_that_do_not_fit_together_are_refused(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], named: str
+) -> None:
+    with pytest.raises(SettingsError, match=named):
+        load(monkeypatch, **{"FLUX_API_URL": None, **variables})
 
 
 def test_the_simulator_needs_its_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,8 +33,8 @@ def test_any_body_is_read_and_what_is_kept_can_be_stored(
     assert isinstance(said, InProgress | Ready | Ended)
     kept: list[object] = [said.task_id]
     kept.append(said.word if isinstance(said, InProgress) else None)
-    kept += [said.url, said.facts] if isinstance(said, Ready) else []
-    kept += [said.message, said.details] if isinstance(said, Ended) else []
+    kept += [said.url, said.facts, said.other] if isinstance(said, Ready) else []
+    kept += [said.message, said.details, said.other] if isinstance(said, Ended) else []
     text = json.dumps(kept, allow_nan=False, ensure_ascii=False)
     assert "\x00" not in text
     assert "\\u0000" not in text
@@ -47,7 +47,8 @@ SAMPLE = {"sample": "https://x/1.jpeg"}
 @pytest.mark.parametrize("word", ["Ready", "ready", "SUCCESS", "Success", "succeeded", "COMPLETED"])
 def test_words_for_a_result(word: str) -> None:
     said = read_result({"id": "t", "status": word, "result": SAMPLE | {"seed": 7, "more": 1}})
-    assert said == Ready("https://x/1.jpeg", None, {"seed": 7}, "t")
+    other = {"result": {"more": 1}}
+    assert said == Ready("https://x/1.jpeg", None, {"seed": 7}, "t", other=other)
 
 
 @pytest.mark.parametrize(
@@ -111,3 +112,24 @@ def test_a_cost_is_credits_or_nothing(value: object, cost: str | None) -> None:
 
 def test_text_without_what_the_database_does_not_keep() -> None:
     assert storable_text("a\x00b\ud800c é 🦊") == "ab?c é 🦊"
+
+
+def test_unknown_fields_are_kept_as_they_came() -> None:
+    news = {"queue": {"place": [1, "two"]}, "timestamp": "2026-11-22"}
+    said = read_result({"id": "t", "status": "Error", "progress": 1, "details": {"a": 1}, **news})
+    assert isinstance(said, Ended)
+    assert said.other == news
+
+
+def test_what_opens_an_url_is_not_kept() -> None:
+    urls = 'see https://x/1.jpeg?sig=canary, or "https://y/?canary" and https://z/#canary'
+    said = read_result({"status": "Ready", "result": SAMPLE, "links": [urls, "https://x/plain"]})
+    assert isinstance(said, Ready)
+    kept = ['see https://x/1.jpeg?… or "https://y/?…" and https://z/?…', "https://x/plain"]
+    assert said.other == {"links": kept}
+
+
+def test_unknown_fields_beyond_measure_are_only_named() -> None:
+    said = read_result({"status": "Error", "much": "x" * 10_000})
+    assert isinstance(said, Ended)
+    assert said.other == {"names": ["much"]}

@@ -46,6 +46,10 @@ def register(celery: Celery, wiring: Wiring, lanes: Mapping[Message, Bell]) -> N
                 wiring.sender(Message.DERIVE)
             step.record([(image, step.act(image)) for image in bare])
 
+    @celery.task(name=Message.DISCARD.value)
+    def discard() -> None:
+        wiring.discard()
+
     @celery.task(name=Message.SWEEP.value)
     def sweep() -> None:
         wiring.sweep()

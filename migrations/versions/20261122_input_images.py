@@ -83,6 +83,14 @@ def upgrade() -> None:
         "images", sa.Column("parent_image_ids", uuids, server_default=none, nullable=False)
     )
     op.add_column("images", sa.Column("revised_prompt", sa.Text(), nullable=True))
+    op.create_index(
+        "ix_images_parents",
+        "images",
+        ["parent_image_ids"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_where=sa.text("parent_image_ids <> '{}'"),
+    )
 
     op.add_column(
         "gates", sa.Column("pool", sa.Text(), server_default=sa.text("''"), nullable=False)
@@ -97,6 +105,7 @@ def downgrade() -> None:
     op.create_primary_key("pk_gates", "gates", ["provider"])
     op.drop_column("gates", "pool")
 
+    op.drop_index("ix_images_parents", table_name="images")
     op.drop_column("images", "revised_prompt")
     op.drop_column("images", "parent_image_ids")
 

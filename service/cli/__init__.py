@@ -13,6 +13,7 @@ from service.cli.bucket import reindex, verify
 from service.cli.images import images
 from service.cli.jobs import jobs
 from service.cli.keys import keys
+from service.cli.models import models, price
 from service.cli.show import plain
 from service.errors import ServiceError
 
@@ -54,5 +55,5 @@ def simulator(arguments: tuple[str, ...]) -> None:
     run.main(args=list(arguments), prog_name="darkroom simulator")
 
 
-for command in (jobs, images, keys, reindex, verify):
+for command in (jobs, images, models, price, keys, reindex, verify):
     main.add_command(command)

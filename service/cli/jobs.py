@@ -3,14 +3,16 @@
 import itertools
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import click
 
 from service.cli.connection import connect, url_option
-from service.cli.options import json_object, pairs, value_of
+from service.cli.options import files, input_of, input_options, pairs
 from service.cli.show import json_option, plain, show_json, show_pairs, show_table
+from service.errors import ServiceError
 from service.states import TERMINAL, Status
 
 if TYPE_CHECKING:
@@ -27,21 +29,14 @@ def jobs() -> None:
 
 @jobs.command()
 @click.argument("model")
+@input_options
 @click.option(
-    "--input",
-    "given",
-    metavar="JSON",
-    callback=json_object,
-    help="The input as an object; - reads it from standard input.",
-)
-@click.option("-p", "--prompt", metavar="TEXT", help="The input's prompt.")
-@click.option(
-    "--set",
-    "parameters",
-    metavar="NAME=VALUE",
+    "--image",
+    "images",
+    metavar="NAME=PATH",
     multiple=True,
-    callback=pairs,
-    help="One parameter of the input, such as width=1024; again for more.",
+    callback=files,
+    help="A picture to upload as a parameter, such as input_image=cat.png; again for more.",
 )
 @click.option("--callback-url", metavar="URL", help="Where to tell of the job's end.")
 @click.option(
@@ -60,6 +55,7 @@ def submit(
     given: dict[str, Any],
     prompt: str | None,
     parameters: dict[str, str],
+    images: dict[str, Path],
     callback_url: str | None,
     metadata: dict[str, str],
     wait: int | None,
@@ -70,16 +66,15 @@ def submit(
 
     With --wait the exit code says whether it has succeeded by then.
     """
-    body = {
-        "model": model,
-        "input": given
-        | ({} if prompt is None else {"prompt": prompt})
-        | {name: value_of(text) for name, text in parameters.items()},
-        **({"callback_url": callback_url} if callback_url else {}),
-        **({"metadata": metadata} if metadata else {}),
-    }
     began = time.monotonic()
     with connect(url) as client:
+        uploaded = {name: _uploaded(client, path) for name, path in images.items()}
+        body = {
+            "model": model,
+            "input": input_of(given, prompt, parameters) | uploaded,
+            **({"callback_url": callback_url} if callback_url else {}),
+            **({"metadata": metadata} if metadata else {}),
+        }
         # one key for all tries of this command: it makes one job, however often it is sent
         job = client.submit(body, str(uuid4()), wait_seconds=wait or 0)
         if wait:
@@ -161,6 +156,15 @@ def cancel(job_id: str, url: str | None, *, as_json: bool) -> None:
         _show(client.cancel(job_id), as_json=as_json)
 
 
+def _uploaded(client: "Client", path: Path) -> str:
+    try:
+        return client.upload(path)["id"]
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror}") from None
+    except ServiceError as error:
+        raise click.ClickException(f"{path}: {plain(error)}") from None
+
+
 def _ended(client: "Client", job: "Job", deadline: float) -> "Job":
     """Look until the job has ended or the time is up: the API may hold an answer for less."""
     while job["status"] not in _ENDED and time.monotonic() < deadline:
@@ -184,6 +188,7 @@ def _show(job: "Job", *, as_json: bool) -> None:
             ("created", job["created_at"]),
             ("completed", job["completed_at"]),
             ("cost", f"{cost['actual'] or '-'} credits, {cost['estimated'] or '-'} estimated"),
+            *(("parent", image_id) for image_id in job["parent_image_ids"]),
             *(("note", f"{name}={text}") for name, text in job["metadata"].items()),
             *(("image", _line(image)) for image in job["images"]),
             ("page", job["urls"]["web"]),

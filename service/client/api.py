@@ -5,11 +5,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 from urllib.parse import urlencode, urlsplit
 
-from service.client.documents import Event, Image, Job
+from service.client.documents import Event, Image, Job, Model, Price, Upload
 from service.client.transport import (
     ONCE,
     RETRY_PAUSES_SECONDS,
@@ -23,8 +24,12 @@ from service.errors import ServiceError
 MAX_WAIT_SECONDS = 60
 #: The longest page that the API gives.
 MAX_PAGE_SIZE = 200
+#: The largest picture that the API takes.
+MAX_UPLOAD_BYTES = 25_000_000
 
 _ID = re.compile(r"\w+", re.ASCII)
+#: No part of it begins with a dot: `..` in a path would mean something else.
+_MODEL_NAME = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)*", re.ASCII)
 _API_KEY = re.compile(r"[\x21-\x7e]+", re.ASCII)
 
 
@@ -120,6 +125,34 @@ class Client:
             raise ContentAltered("the bucket's bytes are not those that were stored")
         return answer.body
 
+    def models(self) -> list[Model]:
+        """Return every model in short."""
+        return cast("list[Model]", self._ask("GET", "/v1/models")["data"])
+
+    def model(self, name: str) -> Model:
+        """Return a model with the JSON Schema of its input."""
+        if not _MODEL_NAME.fullmatch(name):
+            raise ApiRefused(HTTPStatus.NOT_FOUND, f"{name[:80]!r} is no model's name")
+        return cast("Model", self._ask("GET", f"/v1/models/{name}"))
+
+    def price(self, model: str, given: Mapping[str, object]) -> Price:
+        """Return what a job with this input would cost; nothing is stored or spent."""
+        body = {"model": model, "input": given}
+        return cast("Price", self._ask("POST", "/v1/price", body))
+
+    def upload(self, path: Path) -> Upload:
+        """Hand in a picture, whose id may then stand in a job's input.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        with path.open("rb") as file:
+            content = file.read(MAX_UPLOAD_BYTES + 1)
+        if len(content) > MAX_UPLOAD_BYTES:
+            too_large = f"{path} is larger than {MAX_UPLOAD_BYTES:,} bytes"
+            raise ApiRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large)
+        return cast("Upload", self._ask("POST", "/v1/uploads", content))
+
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
@@ -151,7 +184,7 @@ class Client:
         self,
         method: str,
         path: str,
-        body: Mapping[str, object] | None = None,
+        body: Mapping[str, object] | bytes | None = None,
         headers: Mapping[str, str] | None = None,
         *,
         wait_seconds: int = 0,
@@ -159,8 +192,10 @@ class Client:
     ) -> dict[str, Any]:
         """Return the document of a 2xx answer."""
         sent = {**self._key, **(headers or {})}
-        content = None
-        if body is not None:
+        content = body if isinstance(body, bytes) else None
+        if content is not None:
+            sent["Content-Type"] = "application/octet-stream"
+        elif body is not None:
             sent["Content-Type"] = "application/json"
             content = json.dumps(body).encode()
         answer = self._transport.send(
@@ -171,7 +206,7 @@ class Client:
             wait_seconds=wait_seconds,
             pauses_seconds=pauses_seconds,
         )
-        if answer.status not in {HTTPStatus.OK, HTTPStatus.ACCEPTED}:
+        if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED}:
             raise answer.refusal(self._url)
         document = answer.document()
         if document is None:

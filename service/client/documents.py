@@ -1,6 +1,6 @@
 """The documents of the API as types; `service.documents` renders them."""
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class JobImage(TypedDict):
@@ -27,6 +27,9 @@ class Image(JobImage):
     created_at: str
     model: str
     prompt: str
+    #: What Flux made of the prompt, where it says so and it differs.
+    revised_prompt: str | None
+    parent_image_ids: list[str]
     urls: dict[str, str]
 
 
@@ -58,6 +61,7 @@ class Job(TypedDict):
     priority: str
     batch_id: str | None
     retry_of: str | None
+    parent_image_ids: list[str]
     created_at: str
     start_at: str | None
     expires_at: str | None
@@ -80,3 +84,66 @@ class Event(TypedDict):
     at: str
     message: str
     detail: dict[str, Any]
+
+
+class ModelImage(TypedDict):
+    """A parameter that takes a picture, and its limits."""
+
+    parameter: str
+    required: bool
+    #: Of `url`, `base64`, `image` and `upload`.
+    accepts: list[str]
+    max_bytes: int
+    max_pixels: int
+    min_side_pixels: int
+
+
+class Model(TypedDict):
+    """A model; what it takes in full only where it is asked for by its name."""
+
+    name: str
+    object: str
+    family: str
+    #: Whether one of its providers is configured.
+    available: bool
+    providers: list[str]
+    deprecated: bool
+    accepts_webhook: bool
+    max_active: int
+    #: `type`, and amounts in credits as decimal strings; None where no price is published.
+    price: dict[str, str] | None
+    images: list[ModelImage]
+    #: JSON Schema (2020-12) of a job's `input`.
+    input_schema: NotRequired[dict[str, Any]]
+    notes: NotRequired[list[str]]
+    #: Where each fact comes from.
+    sources: NotRequired[dict[str, Any]]
+
+
+class Price(TypedDict):
+    """What a job would cost; amounts as decimal strings, None where no price is published."""
+
+    object: str
+    model: str
+    credits: str | None
+    usd: str | None
+    #: 2**20 pixels, each picture rounded up by itself.
+    input_megapixels: int
+    output_megapixels: int
+    #: Whether nothing had to be assumed.
+    exact: bool
+
+
+class Upload(TypedDict):
+    """A picture that was handed in; `expires_at` is None once a job refers to it."""
+
+    id: str
+    object: str
+    content_type: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    created_at: str
+    expires_at: str | None
+    urls: dict[str, str]

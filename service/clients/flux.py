@@ -62,21 +62,30 @@ class FluxClient:
 
     provider: Provider
     base_url: str
+    #: Whether the base URL is the operator's own, so that it holds for every model.
+    is_overridden: bool
     api_key: str
     outbound: Outbound
     submit_timeout_seconds: float
 
     def submit(
-        self, path: str, body: Mapping[str, Any], before_send: Callable[[], None]
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        before_send: Callable[[], None],
+        *,
+        server: str | None = None,
     ) -> SubmitOutcome:
         """Send the paid POST once, over a fresh connection, and say what became of it.
 
         `before_send` is called when the connection stands, right before the first byte; what it
-        raises means that nothing was sent.
+        raises means that nothing was sent. `server` is the base URL of a model that the provider
+        serves elsewhere than its others.
         """
+        base_url = self.base_url if server is None or self.is_overridden else server
         try:
             answer = self.outbound.post(
-                f"{self.base_url}/{path}",
+                f"{base_url}/{path}",
                 body=json.dumps(body).encode(),
                 headers={"Content-Type": "application/json", **self._key()},
                 total_seconds=self.submit_timeout_seconds,
@@ -142,6 +151,36 @@ class FluxClient:
             return True
         domain = self.provider.polling_domain
         return domain is not None and said.scheme == "https" and host.endswith(domain)
+
+
+@dataclass(frozen=True)
+class Upstreams:
+    """Every provider that we pay, by name."""
+
+    clients: Mapping[str, FluxClient]
+
+    def submit(
+        self,
+        provider: str,
+        path: str,
+        body: Mapping[str, Any],
+        before_send: Callable[[], None],
+        *,
+        server: str | None = None,
+    ) -> SubmitOutcome:
+        """Send the paid POST to a provider; see `FluxClient.submit`."""
+        return self.clients[provider].submit(path, body, before_send, server=server)
+
+    def result(self, provider: str, task_id: str, polling_url: str | None) -> Result:
+        """Ask a provider how a task stands.
+
+        Raises:
+            FluxUnavailable: it does not say, or is not configured any more.
+        """
+        client = self.clients.get(provider)
+        if client is None:
+            raise FluxUnavailable(f"{provider} is not in FLUX_PROVIDER any more")
+        return client.result(task_id, polling_url)
 
 
 def _classify(answer: Answer, private: Sequence[str]) -> SubmitOutcome:

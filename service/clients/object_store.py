@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
 import boto3
@@ -54,23 +54,47 @@ class ObjectStore:
         """Store a file; returns when S3 has confirmed its SHA-256.
 
         Raises:
+            StorageUnavailable: as for `put`.
+        """
+        with spooled.path.open("rb") as file:
+            self.put(
+                key,
+                file,
+                size_bytes=spooled.bytes,
+                sha256=spooled.sha256,
+                content_type=content_type,
+                metadata=metadata,
+            )
+
+    def put(
+        self,
+        key: str,
+        body: BinaryIO,
+        *,
+        size_bytes: int,
+        sha256: str,
+        content_type: str,
+        metadata: dict[str, str],
+    ) -> None:
+        """Store an object; returns when S3 has confirmed its SHA-256.
+
+        Raises:
             StorageUnavailable: S3 did not confirm; the object may be there all the same, and
                 putting it again is harmless.
         """
-        checksum = base64.b64encode(bytes.fromhex(spooled.sha256)).decode()
+        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
         try:
-            with spooled.path.open("rb") as file:
-                answer = self._client.put_object(
-                    Bucket=self.bucket,
-                    Key=key,
-                    Body=file,
-                    ContentLength=spooled.bytes,
-                    ContentType=content_type,
-                    CacheControl=_CACHE_CONTROL,
-                    ChecksumSHA256=checksum,
-                    Metadata=metadata,
-                )
-            confirmed = answer.get("ChecksumSHA256") or self._head_checksum(key, spooled.bytes)
+            answer = self._client.put_object(
+                Bucket=self.bucket,
+                Key=key,
+                Body=body,
+                ContentLength=size_bytes,
+                ContentType=content_type,
+                CacheControl=_CACHE_CONTROL,
+                ChecksumSHA256=checksum,
+                Metadata=metadata,
+            )
+            confirmed = answer.get("ChecksumSHA256") or self._head_checksum(key, size_bytes)
         except (BotoCoreError, ClientError) as error:
             raise StorageUnavailable(_reason("put", error)) from error
         if confirmed != checksum:
@@ -108,6 +132,17 @@ class ObjectStore:
             raise StorageUnavailable(_reason("get", error)) from error
         except BotoCoreError as error:
             raise StorageUnavailable(_reason("get", error)) from error
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Remove an object; one that is not there is removed already.
+
+        Raises:
+            StorageUnavailable: S3 did not confirm.
+        """
+        try:
+            self._client.delete_object(Bucket=bucket, Key=key)
+        except (BotoCoreError, ClientError) as error:
+            raise StorageUnavailable(_reason("delete", error)) from error
 
     def listing(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Yield the keys under a prefix in byte order, with their sizes in bytes; a page at a time.

@@ -90,7 +90,8 @@ def stack(
             "CELERY_BROKER_URL": Valkey(home / "valkey", logs / "valkey.log", durable=durable),
             "DATABASE_URL": Postgres(home / "postgres", logs / "postgres.log", durable=durable),
         }
-        if environment.get("FLUX_PROVIDER") in _REAL_PROVIDERS:
+        paid = {name.strip() for name in environment.get("FLUX_PROVIDER", "").split(",")}
+        if paid & _REAL_PROVIDERS:
             del stand_ins["FLUX_API_URL"]
         if "AWS_ENDPOINT_URL_S3" not in environment:
             for foreign in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):  # would spoil our own key

@@ -53,8 +53,8 @@ def _check(environment: Mapping[str, str]) -> None:
 
 
 def _serve(home: Path) -> None:
-    provider = os.environ.get("FLUX_PROVIDER") or Provider.SIMULATOR
-    if provider not in set(Provider):
+    providers = os.environ.get("FLUX_PROVIDER") or Provider.SIMULATOR
+    if not {name.strip() for name in providers.split(",")} <= set(Provider):
         # else the simulator would stand in for whatever was meant
         raise StartFailed(f"FLUX_PROVIDER: one of {', '.join(Provider)}")
     commands = read_procfile(_ROOT / "Procfile")

@@ -4,12 +4,15 @@ import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from importlib import resources
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.generation.image_parameter import Image
 from service.generation.parameters import Boolean, Integer, Number
+from service.generation.picture_rules import AnyPictureRule
+from service.generation.rules import AnyRule, BetweenParameters, NoUrlWhen
 from service.generation.string_parameters import AspectRatio, Choice, Text
 
 Provider = Literal["cometapi", "bfl", "simulator"]
@@ -25,15 +28,13 @@ _PATH = re.compile(r"[a-z0-9]+(?:[./-][a-z0-9]+)*")
 
 #: Facts of a model whose source it names itself; a parameter and a price carry theirs.
 _SOURCED = frozenset(
-    {
-        "required_one_of",
-        "max_pixels",
-        "max_active",
-        "accepts_webhook",
-        "providers",
-        "deprecated",
-    }
+    {"max_active", "accepts_webhook", "providers", "deprecated", "servers", "follows_input_size"}
 )
+
+#: Tasks in progress that upstream lets an account have of most models together.
+USUAL_MAX_ACTIVE = 24
+
+_NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 class _Facts(BaseModel):
@@ -61,46 +62,90 @@ class MegapixelPrice(_Facts):
 class Model(_Facts):
     """One Flux model: how to call it, what it takes, what it costs, who serves it."""
 
+    #: Upstream's own, which may hold a slash.
     name: str
-    #: Appended to the provider's base URL, which ends in `/v1`.
-    path: str
     family: str
     parameters: Mapping[str, AnyParameter]
-    #: Of these parameters at least one must be given; empty when there is no such rule.
-    required_one_of: tuple[str, ...] = ()
-    #: Limit of width times height in pixels.
-    max_pixels: Annotated[int, Field(gt=0)] | None = None
+    rules: tuple[AnyRule, ...] = ()
+    picture_rules: tuple[AnyPictureRule, ...] = ()
+    #: Whether the picture takes the first input image's size when neither side is given.
+    follows_input_size: bool = False
     #: None when no source names a price.
     price: Annotated[FlatPrice | MegapixelPrice, Field(discriminator="type")] | None
     #: Tasks that upstream lets one account have in progress at a time.
     max_active: Annotated[int, Field(gt=0)]
     accepts_webhook: bool
     providers: tuple[Provider, ...]
+    #: Base URL of a provider that serves this model elsewhere than the others.
+    servers: Mapping[Provider, str] = {}
     deprecated: bool = False
     #: Each stated fact of `_SOURCED` to its key in the catalogue's `sources`.
     sources: Mapping[str, str]
+    #: What to do instead of a parameter that other models have and this one lacks.
+    hints: Mapping[str, str] = {}
     #: Where sources disagree, and what we made of it.
     notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:
-        if not _PATH.fullmatch(self.path):
-            raise ValueError(f"{self.path!r} is no plain path")
-        if missing := set(self.required_one_of) - set(self.parameters):
-            raise ValueError(f"required_one_of names unknown parameters {missing}")
+        if not _PATH.fullmatch(self.name):
+            raise ValueError(f"{self.name!r} is no plain path")
+        joined = {name for rule in self.all_rules for name in rule.concerns}
+        if missing := joined - set(self.parameters):
+            raise ValueError(f"a rule names unknown parameters {missing}")
+        if needless := set(self.hints) & set(self.parameters):
+            raise ValueError(f"hints for parameters that it has {needless}")
         if unsourced := (self.model_fields_set & _SOURCED) ^ set(self.sources):
             raise ValueError(f"facts without a source, or sources without a fact: {unsourced}")
         return self
 
     @property
+    def images(self) -> Mapping[str, Image]:
+        """The parameters that take an image, by name."""
+        return {n: p for n, p in self.parameters.items() if isinstance(p, Image)}
+
+    @property
     def image_parameters(self) -> tuple[str, ...]:
         """The names of the parameters that take an image."""
-        return tuple(n for n, parameter in self.parameters.items() if isinstance(parameter, Image))
+        return tuple(self.images)
+
+    @property
+    def all_rules(self) -> tuple[BetweenParameters, ...]:
+        """Those of the input, then those of the pictures behind it."""
+        return (*self.rules, *self.picture_rules)
+
+    @property
+    def path(self) -> str:
+        """What is appended to the provider's base URL, which ends in `/v1`."""
+        return self.name
+
+    def server(self, provider: str) -> str | None:
+        """Return the base URL of a provider that serves this model elsewhere than the others."""
+        return next((base for name, base in self.servers.items() if name == provider), None)
+
+    @property
+    def pool(self) -> str:
+        """Whose slots upstream it takes: the account's (""), or its own if it has fewer."""
+        return self.name if self.max_active < USUAL_MAX_ACTIVE else ""
+
+    def takes_url(self, parameter_name: str, cleaned: Mapping[str, object] = _NOTHING) -> bool:
+        """Tell whether upstream fetches this image by URL, beside the rest of `cleaned`."""
+        image = self.images.get(parameter_name)
+        return (
+            image is not None
+            and image.accepts == "base64_or_url"
+            and not any(
+                isinstance(rule, NoUrlWhen) and rule.forbids_url(parameter_name, cleaned)
+                for rule in self.rules
+            )
+        )
 
     def source_keys(self) -> Iterator[str]:
         """Yield every key into the catalogue's `sources` that this model uses."""
         yield from self.sources.values()
-        yield from (parameter.source for parameter in self.parameters.values())
+        for sourced in self.parameters.values():
+            yield from sourced.source_keys()
+        yield from (rule.source for rule in self.all_rules)
         if self.price:
             yield self.price.source
 
@@ -108,8 +153,9 @@ class Model(_Facts):
 class Catalogue(_Facts):
     """Every model we offer, by name, and the sources that the facts are taken from.
 
-    In the file, a model's parameter may be the name of one in `definitions`, so that a fact which
-    holds for many models is written once.
+    In the file, a fact which holds for many models is written once: a model's parameter may be
+    the name of one in `definitions`, and a model may be `like` another but for what it states. A
+    parameter that names no source of its own has the model's `schema` for it.
     """
 
     sources: Mapping[str, str]
@@ -118,17 +164,25 @@ class Catalogue(_Facts):
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, document: dict[str, Any]) -> dict[str, Any]:
-        definitions = document["definitions"]
+        definitions, models = document["definitions"], document["models"]
 
-        def expanded(name: str, model: dict[str, Any]) -> dict[str, Any]:
+        def merged(name: str) -> dict[str, Any]:
+            own: dict[str, Any] = models[name]
+            like = merged(own["like"]) if "like" in own else {}
+            inner = {key: like.get(key, {}) | own.get(key, {}) for key in ("parameters", "sources")}
+            return like | own | inner
+
+        def expanded(name: str) -> dict[str, Any]:
+            model = merged(name)
+            model.pop("like", None)
+            schema = {"source": model.pop("schema")}
             parameters = {
-                parameter: definitions[facts] if isinstance(facts, str) else facts
+                parameter: schema | (definitions[facts] if isinstance(facts, str) else facts)
                 for parameter, facts in model["parameters"].items()
             }
             return model | {"name": name, "parameters": parameters}
 
-        models = {name: expanded(name, model) for name, model in document["models"].items()}
-        return {"sources": document["sources"], "models": models}
+        return {"sources": document["sources"], "models": {name: expanded(name) for name in models}}
 
     @model_validator(mode="after")
     def _every_source_is_named(self) -> Self:

@@ -39,6 +39,10 @@ class Parameter(BaseModel, ABC):
             raise ValueError(f"the default {self.default!r} is not acceptable")
         return self
 
+    def source_keys(self) -> Iterator[str]:
+        """Yield every key into the catalogue's `sources` that this parameter uses."""
+        yield self.source
+
     def is_unset(self, value: object) -> bool:
         """Tell whether `value` is one of upstream's ways to say "not given"."""
         return value is None and (self.nullable or self.required)

@@ -2,36 +2,79 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
 from service.generation.catalogue import FlatPrice, Model
+from service.generation.image_parameter import PictureSize
 from service.generation.parameters import Integer
+from service.generation.rules import ASSUMED_SIDE_PIXELS
 
-_MEGAPIXEL = 1024 * 1024
+MEGAPIXEL_PIXELS = 1024 * 1024
 
-#: Of a side that upstream chooses. No source says what it takes; two such are the least price.
-_ASSUMED_SIDE_PIXELS = 1024
+#: A picture that takes the first input image's size is scaled down to this area.
+_MAX_FOLLOWED_PIXELS = 2048 * 2048
 
 
-def estimate_cost(model: Model, cleaned: Mapping[str, object]) -> Decimal | None:
-    """Return the price in credits (0.01 USD) of a job with this validated input.
+class Quote(NamedTuple):
+    """The price of a job, and the sizes that it follows from."""
 
-    Megapixels (2**20 px) are rounded up, at least one. A side left to upstream counts as the
-    model's default or 1024 px, an input image as 1 MP, as its size is not known yet. So this is an
-    estimate; the `cost` in upstream's answer is what is paid. None if no source names a price.
+    #: 1 credit is 0.01 USD. None if no source names a price.
+    credits: Decimal | None
+    #: Each picture rounded up by itself; 0 without one.
+    input_megapixels: int
+    output_megapixels: int
+    output_pixels: int
+    #: Whether `credits` is known, and depends on no size that only upstream knows.
+    exact: bool
+
+
+def quote(model: Model, cleaned: Mapping[str, object], sizes: Mapping[str, PictureSize]) -> Quote:
+    """Return what a job with this validated input will cost.
+
+    Megapixels (2**20 px) are rounded up, at least one for each picture. A picture that is not in
+    `sizes`, which are by parameter, counts as one. A side left to upstream counts as the model's
+    default or 1024 px, or both as the first input image's where the model follows it. Prices
+    agree with recorded answers, but what is paid is the `cost` in upstream's own.
     """
+    pictures = [name for name in model.image_parameters if name in cleaned]
+    inputs = sum(megapixels(sizes[name].pixels) if name in sizes else 1 for name in pictures)
+    pixels = output_pixels(model, cleaned, sizes)
+    output = megapixels(pixels)
     price = model.price
     if price is None:
-        return None
+        return Quote(None, inputs, output, pixels, exact=False)
     if isinstance(price, FlatPrice):
-        return price.image_credits
-    pixels = _side(model, cleaned, "width") * _side(model, cleaned, "height")
-    further_megapixels = max(0, -(-pixels // _MEGAPIXEL) - 1)
-    input_megapixels = sum(name in cleaned for name in model.image_parameters)
-    return (
+        return Quote(price.image_credits, inputs, output, pixels, exact=True)
+    credits_ = (
         price.first_output_credits
-        + price.further_output_credits * further_megapixels
-        + price.input_credits * input_megapixels
+        + price.further_output_credits * (output - 1)
+        + price.input_credits * inputs
     )
+    is_sized = {"width", "height"} <= cleaned.keys() or _followed(model, cleaned) is not None
+    exact = is_sized and all(name in sizes for name in pictures)
+    return Quote(credits_, inputs, output, pixels, exact)
+
+
+def megapixels(pixels: int) -> int:
+    """Return the megapixels (2**20 px) that a picture is charged as: begun is paid."""
+    return max(1, -(-pixels // MEGAPIXEL_PIXELS))
+
+
+def output_pixels(
+    model: Model, cleaned: Mapping[str, object], sizes: Mapping[str, PictureSize]
+) -> int:
+    """Return the pixels of the picture to be drawn, by the rules of `quote`."""
+    followed = _followed(model, cleaned)
+    if followed is not None and followed in sizes:
+        return min(sizes[followed].pixels, _MAX_FOLLOWED_PIXELS)
+    return _side(model, cleaned, "width") * _side(model, cleaned, "height")
+
+
+def _followed(model: Model, cleaned: Mapping[str, object]) -> str | None:
+    """Return the picture whose size the output takes: the first, where neither side is given."""
+    if not model.follows_input_size or "width" in cleaned or "height" in cleaned:
+        return None
+    return next((name for name in model.image_parameters if name in cleaned), None)
 
 
 def _side(model: Model, cleaned: Mapping[str, object], name: str) -> int:
@@ -40,4 +83,4 @@ def _side(model: Model, cleaned: Mapping[str, object], name: str) -> int:
         return given
     parameter = model.parameters.get(name)
     default = parameter.default if isinstance(parameter, Integer) else None
-    return default or _ASSUMED_SIDE_PIXELS
+    return default or ASSUMED_SIDE_PIXELS

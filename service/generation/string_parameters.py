@@ -53,9 +53,10 @@ class Text(StringParameter):
             yield "must be valid Unicode: it contains half of a surrogate pair"
 
     def limits(self) -> dict[str, object]:
-        """Return the lengths; a required text may not be empty."""
-        limits: dict[str, object] = {"maxLength": self.max_length}
-        return limits | ({"minLength": 1} if self.required else {})
+        """Return the length, and that there is no NUL; a required text is not blank."""
+        any_text = r"[^\u0000]*"
+        pattern = rf"{any_text}[^\s\u0000]{any_text}" if self.required else any_text
+        return {"maxLength": self.max_length, "pattern": f"^{pattern}$"}
 
 
 class Choice(StringParameter):

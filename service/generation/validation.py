@@ -1,20 +1,20 @@
 """Checks a job's input against its model before anything is accepted or paid for."""
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 from service.errors import FieldError
 from service.generation.catalogue import CATALOGUE, Model
+from service.generation.parameters import Boolean, Parameter
 from service.generation.suggestion import did_you_mean
 
-#: What upstream's own example sends to say nothing; dropped for every model, as its users expect.
-_PLACEHOLDERS: Mapping[str, tuple[object, ...]] = {
-    "aspect_ratio": ("", None, "custom"),
-    "image_prompt": ("", None),
-    "webhook_url": ("", None),
-    "webhook_secret": ("", None),
-}
-
 _SET_BY_US = frozenset({"webhook_url", "webhook_secret"})
+
+#: Every parameter that some model takes, in each of its kinds.
+_KNOWN: Mapping[str, tuple[Parameter, ...]] = {
+    name: tuple(m.parameters[name] for m in CATALOGUE.models.values() if name in m.parameters)
+    for name in {name for m in CATALOGUE.models.values() for name in m.parameters}
+}
 
 #: More unknown names than this are only counted: each suggestion costs time.
 _MAX_UNKNOWN_NAMED = 20
@@ -28,9 +28,11 @@ def validate_input(
     """Check `raw`, any JSON object, and return what to store and send, and every error at once.
 
     Dropped, as upstream's users mean "not given" by them: null where the model allows it, empty
-    strings, 0 for a width or height, `aspect_ratio: "custom"`. Normalised: integral floats
-    (1024.0 is sent as 1024), base64 images (bare, without `data:` and line breaks). Defaults are
-    not filled in. Unknown parameters are refused: upstream would ignore them and be paid.
+    strings, 0 for a width or height, `aspect_ratio: "custom"`; and, as clients send one form for
+    all models, another model's parameter that says nothing, such as a false. Normalised: integral
+    floats (1024.0 is sent as 1024), base64 images (bare, without `data:` and line breaks).
+    Defaults are not filled in. Other unknown parameters are refused: upstream would ignore them
+    and be paid. Image ids are checked for their form only.
 
     Returns:
         The cleaned input, in the order of the catalogue, and the errors. The input is complete and
@@ -39,7 +41,7 @@ def validate_input(
     cleaned: dict[str, object] = {}
     errors: list[FieldError] = []
     for name, parameter in model.parameters.items():
-        if not _is_given(model, raw, name):
+        if name not in raw or parameter.is_unset(raw[name]):
             if parameter.required:
                 errors.append(FieldError(f"/input/{name}", "is required and must not be empty"))
             continue
@@ -48,7 +50,7 @@ def validate_input(
         errors.extend(FieldError(f"/input/{name}", detail) for detail in details)
         if not details:
             cleaned[name] = value
-    errors.extend(_errors_between(model, raw, cleaned))
+    errors.extend(_errors_between(model, cleaned, {error.pointer for error in errors}))
     errors.extend(_unknown_parameters(model, raw))
     return cleaned, errors
 
@@ -60,33 +62,20 @@ def unknown_model(name: str) -> FieldError:
     return FieldError("/model", f"must be one of {', '.join(known)}{hint}")
 
 
-def _is_given(model: Model, raw: Mapping[str, object], name: str) -> bool:
-    return name in raw and not model.parameters[name].is_unset(raw[name])
-
-
 def _errors_between(
-    model: Model, raw: Mapping[str, object], cleaned: Mapping[str, object]
+    model: Model, cleaned: Mapping[str, object], wrong: AbstractSet[str]
 ) -> Iterator[FieldError]:
-    """Check the rules that join parameters."""
-    width, height = cleaned.get("width"), cleaned.get("height")
-    if isinstance(width, int) and isinstance(height, int) and model.max_pixels:
-        widest = model.max_pixels // height
-        if width > widest:
-            detail = (
-                f"width times height must be at most {model.max_pixels:,} pixels; "
-                f"with height {height} the width can be at most {widest}"
-            )
-            yield FieldError("/input/width", detail)
-    alternatives = model.required_one_of
-    if alternatives and not any(_is_given(model, raw, name) for name in alternatives):
-        yield FieldError("/input", f"must have at least one of {', '.join(alternatives)}")
+    """Check the rules that join parameters, unless one of these is wrong by itself."""
+    for rule in model.rules:
+        if wrong.isdisjoint(f"/input/{name}" for name in rule.concerns):
+            yield from rule.errors(cleaned)
 
 
 def _unknown_parameters(model: Model, raw: Mapping[str, object]) -> Iterator[FieldError]:
     unknown = [
         name
         for name, value in raw.items()
-        if name not in model.parameters and value not in _PLACEHOLDERS.get(name, ())
+        if name not in model.parameters and not _says_nothing(name, value)
     ]
     for name in unknown[:_MAX_UNKNOWN_NAMED]:
         yield FieldError(f"/input/{_pointer_token(name)}", _why_unknown(model, name))
@@ -95,9 +84,23 @@ def _unknown_parameters(model: Model, raw: Mapping[str, object]) -> Iterator[Fie
         yield FieldError("/input", f"has {more:,} more unknown parameters")
 
 
+def _says_nothing(name: str, value: object) -> bool:
+    """Tell whether a parameter that the model lacks is given in a form that asks for nothing."""
+    if name in _SET_BY_US:
+        return value is None or value == ""
+    return any(
+        value is None
+        or parameter.is_unset(value)
+        or (value is False and isinstance(parameter, Boolean))
+        for parameter in _KNOWN.get(name, ())
+    )
+
+
 def _why_unknown(model: Model, name: str) -> str:
     if name in _SET_BY_US:
         return "is set by this service; to be called back, give callback_url beside input"
+    if name in model.hints:
+        return f"is not a parameter of {model.name}, which would ignore it: {model.hints[name]}"
     hint = did_you_mean(name, model.parameters) or f"; it takes {', '.join(model.parameters)}"
     return f"is not a parameter of {model.name}, which would ignore it{hint}"
 

@@ -64,6 +64,13 @@ class Image(Base):
     __table_args__ = (
         Index("ix_images_listing", "project_id", text("id DESC")),
         Index("ix_images_derive", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        # most images have no parent, and cost this index nothing
+        Index(
+            "ix_images_parents",
+            "parent_image_ids",
+            postgresql_using="gin",
+            postgresql_where=text("parent_image_ids <> '{}'"),
+        ),
     )
 
 

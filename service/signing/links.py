@@ -1,18 +1,29 @@
-"""Signed texts that leave the service and come back: list cursors."""
+"""Signed texts that leave the service and come back: list cursors, links that need no key."""
 
 import hashlib
+import struct
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadSignature, Signer, URLSafeSerializer, base64_decode, base64_encode
 
 from service.errors import FieldError, InvalidRequest
+
+#: A callback that names the link is tried for 3.2 days by the usual schedule.
+SAMPLE_LIFETIME = timedelta(days=7)
+
+_SIGNED: dict[str, Any] = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+#: Project, image, and when the link ends in seconds since 1970.
+_SAMPLE = struct.Struct(">16s16sq")
 
 
 class CursorSigner:
     """Keyset cursors: opaque to the caller, and bound to the list they came from."""
 
     def __init__(self, keys: Sequence[str]) -> None:
+        # itsdangerous wants the oldest key first and signs with the last
         self._keys = list(reversed(keys))
 
     def write(self, listing: str, position: list[Any]) -> str:
@@ -36,7 +47,48 @@ class CursorSigner:
 
     def _serializer(self, listing: str) -> URLSafeSerializer:
         return URLSafeSerializer(
-            self._keys,
-            salt=f"darkroom.cursor.{listing}",
-            signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
+            self._keys, salt=f"darkroom.cursor.{listing}", signer_kwargs=_SIGNED
         )
+
+
+class LinkSigner:
+    """Tokens of links that open one thing without a key: a job's result, or an image's bytes.
+
+    A token names the project besides, so that what it opens is read as that project's own. Keys
+    newest first: the newest signs, all verify.
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        oldest_first = list(reversed(keys))
+        # no serializer: what it compresses begins with a dot, as files do that proxies hide
+        self._results = Signer(oldest_first, "darkroom.flux-result.v1", **_SIGNED)
+        self._samples = Signer(oldest_first, "darkroom.flux-sample.v1", **_SIGNED)
+
+    def result_token(self, project_id: UUID, job_id: UUID) -> str:
+        """Return the token of a job's `polling_url`: always the same, without an end."""
+        return self._results.sign(base64_encode(project_id.bytes + job_id.bytes)).decode()
+
+    def project_of_result(self, token: str, job_id: UUID) -> UUID | None:
+        """Return the project of a job if the token is the one of its `polling_url`."""
+        try:
+            named = base64_decode(self._results.unsign(token))
+        except BadSignature:
+            return None
+        project, job = UUID(bytes=named[:16]), UUID(bytes=named[16:])
+        return project if job == job_id else None
+
+    def sample_token(self, project_id: UUID, image_id: UUID, now: datetime) -> str:
+        """Return a token that opens an image until SAMPLE_LIFETIME after `now` (aware)."""
+        # no timestamp signer: it refuses what a host with a faster clock has signed
+        ends_at = int((now + SAMPLE_LIFETIME).timestamp())
+        named = _SAMPLE.pack(project_id.bytes, image_id.bytes, ends_at)
+        return self._samples.sign(base64_encode(named)).decode()
+
+    def sample(self, token: str, now: datetime) -> tuple[UUID, UUID] | None:
+        """Return the project and image that a token opens; None if it is not ours or has ended."""
+        try:
+            named = base64_decode(self._samples.unsign(token))
+        except BadSignature:
+            return None
+        project, image, ends_at = _SAMPLE.unpack(named)
+        return (UUID(bytes=project), UUID(bytes=image)) if now.timestamp() < ends_at else None

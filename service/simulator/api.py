@@ -1,31 +1,32 @@
 """Upstream's API as clients see it: submit, get_result, credits and the image files."""
 
-import hmac
 import json
 import threading
 import time
 from collections import Counter
-from enum import StrEnum
 from typing import Any
 
 from service.simulator import misbehaviour
 from service.simulator.catalogue import MODELS
 from service.simulator.delivery import file_reply, refusal
 from service.simulator.faults import Rules, Subject
+from service.simulator.forms import (
+    Form,
+    carries_key,
+    has_key,
+    not_authenticated,
+    serves,
+    unknown_model,
+)
 from service.simulator.ledger import Ledger
+from service.simulator.results import Outcome
 from service.simulator.settings import Settings
-from service.simulator.tasks import Task, TaskTable
-from service.simulator.validation import check
+from service.simulator.task import Submission, Task
+from service.simulator.tasks import TaskTable
+from service.simulator.validation import check, check_images
 from service.simulator.wire import Reply, Request, detail, json_reply
 
 _LONGEST_WEBHOOK_WAIT_SECONDS = 60
-
-
-class Form(StrEnum):
-    """Whose form of the API a request speaks, by the prefix of its path."""
-
-    BFL = ""
-    COMETAPI = "/flux"
 
 
 class FluxApi:
@@ -39,12 +40,14 @@ class FluxApi:
         self._lock = threading.Lock()
         self.received = 0
         self.refused: Counter[int] = Counter()
+        self.keys_seen = Counter(submit=0, result=0, download=0)
 
     def submit(self, request: Request, form: Form, model: str) -> Reply:
         """Accept a task, or refuse it for the reasons that upstream has."""
+        self._count_key("submit", request)
         with self._lock:
             self.received += 1
-        answer = self._refusal(request, form, model) or self._accept(request, model)
+        answer = self._refusal(request, form, model) or self._accept(request, form, model)
         if isinstance(answer, Reply):
             with self._lock:
                 self.refused[answer.status] += 1
@@ -59,8 +62,9 @@ class FluxApi:
 
     def result(self, request: Request, form: Form) -> Reply:
         """Say how a task stands. BFL's form needs no key: the id is the secret."""
-        if form is Form.COMETAPI and not self._has_key(request, form):
-            return _not_authenticated()
+        self._count_key("result", request)
+        if form is Form.COMETAPI and not has_key(request, form, self.settings.api_key):
+            return not_authenticated(form)
         task_id = request.query.get("id")
         if task_id is None:
             missing = {"type": "missing", "loc": ["query", "id"], "msg": "Field required"}
@@ -69,18 +73,23 @@ class FluxApi:
         if task is None:
             nothing = dict.fromkeys(("result", "progress", "details", "preview"))
             return json_reply(200, {"id": task_id, "status": "Task not found", **nothing})
+        body = task.final
+        if body is None:
+            pending = self._rules.apply(misbehaviour.UNDER_WAY, Outcome("Pending"), task.subject)
+            body = task.body(pending)
         # Upstream sends Retry-After with 200 as well; it is no throttling.
-        return json_reply(200, task.result(task.outcome), Retry_After="1")
+        return json_reply(200, body, Retry_After="1")
 
     def credits(self, request: Request) -> Reply:
         """Say what is left of the balance, in credits."""
-        if not self._has_key(request, Form.BFL):
-            return _not_authenticated()
+        if not has_key(request, Form.BFL, self.settings.api_key):
+            return not_authenticated(Form.BFL)
         left = self.settings.starting_credits - self._ledger.spent_credits
         return json_reply(200, {"credits": left})
 
     def download(self, request: Request) -> Reply:
         """Serve an image to whoever has its URL, as long as that lives."""
+        self._count_key("download", request)
         if not self.tasks.urls.let_in(request):
             return refusal()
         task = self.tasks.find_file(request.path)
@@ -90,11 +99,12 @@ class FluxApi:
         return self._rules.apply(misbehaviour.DOWNLOAD, reply, task.subject)
 
     def _refusal(self, request: Request, form: Form, model: str) -> Reply | None:
-        if model not in MODELS:
-            return detail(404, "Not Found")
-        return None if self._has_key(request, form) else _not_authenticated()
+        if not serves(form, model):
+            return unknown_model(form, model)
+        known = has_key(request, form, self.settings.api_key)
+        return None if known else not_authenticated(form)
 
-    def _accept(self, request: Request, model: str) -> Reply | Task:
+    def _accept(self, request: Request, form: Form, model: str) -> Reply | Task:
         try:
             body = json.loads(request.body, parse_constant=_no_constant)
         except (ValueError, RecursionError):
@@ -109,9 +119,12 @@ class FluxApi:
         if refused:
             return refused
         settings = self._rules.apply(misbehaviour.SETTINGS, self.settings, subject)
+        pictures, problems = check_images(MODELS[model], body)
+        if problems:
+            return detail(422, problems)
         wait = str(settings.retry_after_seconds)
         full = detail(429, "Too many active tasks", Retry_After=wait)
-        return self.tasks.accept(settings, subject, body) or full
+        return self.tasks.accept(Submission(form, subject, settings, body, pictures)) or full
 
     def _acceptance(self, task: Task, form: Form) -> Reply:
         polling_url = f"{task.settings.public_url}{form}/v1/get_result?id={task.id}"
@@ -120,16 +133,11 @@ class FluxApi:
             answer["polling_url"] = polling_url
         else:
             answer |= {"status": "Pending", "webhook_url": task.webhook_url}
-        return json_reply(200, answer | task.charge.answer())
+        return json_reply(200, answer | task.charge.answer(noisy=task.settings.cost_noise))
 
-    def _has_key(self, request: Request, form: Form) -> bool:
-        header, prefix = ("x-key", "") if form is Form.BFL else ("Authorization", "Bearer ")
-        given = request.headers.get(header, "")
-        return hmac.compare_digest(given.encode(), f"{prefix}{self.settings.api_key}".encode())
-
-
-def _not_authenticated() -> Reply:
-    return detail(403, "Not authenticated - Invalid Authentication")
+    def _count_key(self, path: str, request: Request) -> None:
+        with self._lock:
+            self.keys_seen[path] += carries_key(request)
 
 
 def _body_problem(kind: str, message: str) -> dict[str, object]:

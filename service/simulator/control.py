@@ -34,7 +34,9 @@ class Control:
             {
                 "active": tasks.active,
                 "max_active_seen": tasks.max_active_seen,
+                "max_active_seen_by_model": tasks.max_active_seen_by_model,
                 "submissions": submissions,
+                "keys_seen": self._api.keys_seen,
                 "counts": self._ledger.counts,
                 "settings": asdict(self._api.settings),
                 "faults": self._rules.listed(),

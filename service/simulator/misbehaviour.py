@@ -4,20 +4,24 @@ A function takes the value that its stage is about and returns what the simulato
 Its name is the fault's name, its keyword parameters are the rule's `args`.
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from service.simulator.faults import Stage
 from service.simulator.results import Call, Image, Outcome, in_old_words
 from service.simulator.settings import Settings
-from service.simulator.wire import Ending, Reply, detail
+from service.simulator.wire import Ending, Reply, detail, json_reply
 
 _SAMPLE_CALL = Call({"id": "", "status": "Ready", "result": {}}, secret=None)
 
 SETTINGS = Stage("submit-settings", Settings())
 BEFORE_ACCEPT = Stage[Reply | None]("submit-before-accept", None)
-AFTER_ACCEPT = Stage("submit-after-accept", Reply(200))
+AFTER_ACCEPT = Stage("submit-after-accept", json_reply(200, {}))
+UNDER_WAY = Stage("under-way", Outcome("Pending"))
 RESULT = Stage("result", Outcome())
+BODY = Stage[Mapping[str, Any]]("body", {"id": "", "status": "Ready", "result": {}})
 IMAGE = Stage("image", Image(b""))
 WEBHOOK = Stage[tuple[Call, ...]]("webhook", (_SAMPLE_CALL,))
 DOWNLOAD = Stage("download", Reply(200))
@@ -77,6 +81,20 @@ def webhook_first(reply: Reply) -> Reply:
     return replace(reply, after_webhook=True)
 
 
+@AFTER_ACCEPT.fault
+def foreign_polling_url(
+    reply: Reply, *, url: str = "http://127.0.0.1:9/v1/get_result?id=x"
+) -> Reply:
+    """Answer with a polling_url that leads elsewhere."""
+    return replace(reply, body=json.dumps({**json.loads(reply.body), "polling_url": url}).encode())
+
+
+@UNDER_WAY.fault
+def word(_: Outcome, *, status: str = "Generating", progress: float = 0.5) -> Outcome:
+    """Say another word than `Pending` while the task is under way, and how far it is."""
+    return Outcome(status, progress=progress)
+
+
 @RESULT.fault
 def moderate(_: Outcome, *, what: str = "content", reasons: list[str] = ["Violence"]) -> Outcome:  # noqa: B006 - never changed
     """End the task as `Content Moderated` or, for `what="request"`, `Request Moderated`."""
@@ -90,6 +108,18 @@ def moderate(_: Outcome, *, what: str = "content", reasons: list[str] = ["Violen
 def error(_: Outcome) -> Outcome:
     """End the task as `Error`."""
     return Outcome("Error")
+
+
+@BODY.fault
+def extra_fields(
+    body: Mapping[str, Any],
+    *,
+    outside: dict[str, Any] = {"unheard": {"of": [1]}},  # noqa: B006 - never changed
+    inside: dict[str, Any] = {"unheard": {"of": [2]}},  # noqa: B006 - never changed
+) -> Mapping[str, Any]:
+    """Put further fields into the final body, and into its `result` if there is one."""
+    result = body["result"] and {**body["result"], **inside}
+    return {**body, "result": result, **outside}
 
 
 @IMAGE.fault

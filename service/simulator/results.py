@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Outcome:
-    """The final status of a task in upstream's words, and upstream's details about it."""
+    """The status of a task in upstream's words, its details, and its progress from 0 to 1."""
 
     status: str = "Ready"
     details: Mapping[str, object] | None = None
+    progress: float | None = None
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable
 
-from service.simulator.api import FluxApi, Form
+from service.simulator.api import FluxApi
 from service.simulator.control import Control
+from service.simulator.forms import Form, in_cometapis_words
 from service.simulator.wire import Reply, Request, detail, json_reply
 
 _FLUX = re.compile(r"(?P<form>/flux)?/v1/(?P<rest>.+)")
@@ -28,7 +29,9 @@ class Routes:
         """Answer a request; HEAD is answered as GET."""
         method = "GET" if request.method == "HEAD" else request.method
         if found := _FLUX.fullmatch(request.path):
-            return self._flux(request, method, Form(found["form"] or ""), found["rest"])
+            form = Form(found["form"] or "")
+            reply = self._flux(request, method, form, found["rest"])
+            return reply if form is Form.BFL else in_cometapis_words(reply)
         if request.path.startswith("/delivery/") and method == "GET":
             return self._api.download(request)
         answers = self._control.get(request.path)

@@ -43,6 +43,14 @@ class Settings:
     max_active: int = _setting(24, click.IntRange(min=0), "Tasks under way before 429.")
     retry_after_seconds: int = _setting(1, click.IntRange(min=0), "Retry-After of that 429.")
     starting_credits: float = _setting(1_000_000.0, click.FLOAT, "Balance of an empty ledger.")
+    max_drawn_pixels: int = _setting(
+        4 * 1024 * 1024, click.IntRange(min=1), "Images are drawn no larger than this area."
+    )
+    cost_noise: bool = _setting(
+        False,
+        click.BOOL,
+        "Tell costs off by a binary hair, as recorded: 7.000000000000001.",
+    )
     image_bytes: int = _setting(0, click.IntRange(min=0), "Pad images to about this size.")
     result_lifetime_seconds: float = _setting(600.0, _SECONDS, "Life of an image's URL.")
     public_url: str = _setting("", click.STRING, "Base of the URLs given out; default: its own.")

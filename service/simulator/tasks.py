@@ -5,72 +5,23 @@ import random
 import secrets
 import threading
 import time
-import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
 
 from service.simulator import misbehaviour
-from service.simulator.catalogue import MODELS, Charge, charge, size_of
 from service.simulator.delivery import SignedUrls
-from service.simulator.drawing import Drawing, draw
-from service.simulator.faults import Rules, Subject
+from service.simulator.drawing import draw
+from service.simulator.faults import Rules
 from service.simulator.ledger import Ledger, recordable
 from service.simulator.results import Call, Image, Outcome, in_old_words
-from service.simulator.settings import Settings
+from service.simulator.task import Submission, Task, new_task
 from service.simulator.timetable import Timetable
 from service.simulator.webhooks import Target, Webhooks
 
 _DRAWING_THREADS = 2
 _KEPT_AFTER_EXPIRY_SECONDS = 60
 _MOST_FINISHED_TASKS = 50_000
-_PENDING = Outcome("Pending")
-
-
-@dataclass
-class Task:
-    """One accepted submission. `outcome` is the last thing to change when it ends."""
-
-    subject: Subject
-    settings: Settings
-    charge: Charge
-    drawing: Drawing
-    webhook_url: str | None
-    webhook_secret: str | None
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    started_at: float = field(default_factory=time.time)
-    ended_at: float = 0
-    dies_at: float = float("inf")
-    sample_url: str = ""
-    altered_image: bytes | None = None
-    outcome: Outcome = _PENDING
-    webhook_tried: threading.Event = field(default_factory=threading.Event)
-
-    def image(self) -> bytes:
-        """Return the file behind the sample URL."""
-        return draw(self.drawing) if self.altered_image is None else self.altered_image
-
-    def result(self, outcome: Outcome) -> dict[str, object]:
-        """Return the get_result body; times are epoch seconds."""
-        result = None
-        if outcome.status == "Ready":
-            result = {
-                "sample": self.sample_url,
-                "prompt": self.subject.prompt,
-                "seed": self.drawing.seed,
-                "start_time": self.started_at,
-                "end_time": self.ended_at,
-                "duration": self.ended_at - self.started_at,
-            }
-        return {
-            "id": self.id,
-            "status": outcome.status,
-            "result": result,
-            "progress": None,
-            "details": outcome.details,
-            "preview": None,
-        }
 
 
 class TaskTable:
@@ -89,27 +40,27 @@ class TaskTable:
         self.urls = SignedUrls()
         self.active = 0
         self.max_active_seen = 0
+        self._active_by_model: Counter[str] = Counter()
+        self.max_active_seen_by_model: Counter[str] = Counter()
 
-    def accept(
-        self, settings: Settings, subject: Subject, body: Mapping[str, object]
-    ) -> Task | None:
+    def accept(self, submission: Submission) -> Task | None:
         """Take a slot and put the acceptance on the disk; None if all slots are taken.
 
-        The body must have passed its check. The task does not run until `start`.
+        Some models have fewer slots of their own. The task does not run until `start`.
         """
-        task = self._new(settings, subject, body)
+        task = new_task(submission, self._chance.randrange(2**32))
         with self._lock:
-            if self.active >= settings.max_active:
+            if not self._has_slot(task):
                 return None
-            self.active += 1
-            active = self.active
-            self.max_active_seen = max(self.max_active_seen, active)
+            active = self._take_slot(task)
             self._tasks[task.id] = task
         self._ledger.append_durably(
             "accepted",
             task_id=task.id,
-            model=subject.model,
-            request=recordable(body),
+            form=submission.form.name.lower(),
+            model=submission.subject.model,
+            request=recordable(submission.body),
+            inputs={name: picture.facts() for name, picture in submission.pictures.items()},
             cost=task.charge.cost,
             active=active,
         )
@@ -128,26 +79,26 @@ class TaskTable:
         """Return the task whose image is served under this path."""
         return self._by_file.get(path)
 
-    def _new(self, settings: Settings, subject: Subject, body: Mapping[str, object]) -> Task:
-        model = MODELS[subject.model]
-        width, height = size_of(model, body)
-        seed, secret, url = (body.get(name) for name in ("seed", "webhook_secret", "webhook_url"))
-        drawing = Drawing(
-            subject.prompt,
-            width,
-            height,
-            str(body.get("output_format") or model.output_format),
-            seed if isinstance(seed, int) else self._chance.randrange(2**32),
-            settings.image_bytes,
-        )
-        return Task(
-            subject,
-            settings,
-            charge(model, body),
-            drawing,
-            url if isinstance(url, str) else None,
-            secret if isinstance(secret, str) else None,
-        )
+    def _has_slot(self, task: Task) -> bool:
+        own = task.model.max_active
+        has_own = own is None or self._active_by_model[task.subject.model] < own
+        return has_own and self.active < task.settings.max_active
+
+    def _take_slot(self, task: Task) -> int:
+        model, most = task.subject.model, self.max_active_seen_by_model
+        self.active += 1
+        self.max_active_seen = max(self.max_active_seen, self.active)
+        self._active_by_model[model] += 1
+        most[model] = max(most[model], self._active_by_model[model])
+        return self.active
+
+    def _free_slot(self, task: Task) -> None:
+        with self._lock:
+            self.active -= 1
+            self._active_by_model[task.subject.model] -= 1
+            self._ended.append(task)
+            if len(self._ended) > _MOST_FINISHED_TASKS:
+                del self._tasks[self._ended.popleft().id]
 
     def _end(self, task: Task) -> None:
         try:
@@ -158,10 +109,12 @@ class TaskTable:
             else:
                 kind = "error" if outcome.details is None else "moderated"
                 self._ledger.append(kind, task_id=task.id, status=outcome.status)
-            task.outcome = outcome
+            body = task.body(outcome)
+            final = self._rules.apply(misbehaviour.BODY, body, task.subject)
+            task.final = final
         finally:
             self._free_slot(task)
-        self._call_webhook(task)
+        self._call_webhook(task, final)
 
     def _publish(self, task: Task) -> None:
         drawn = draw(task.drawing)
@@ -187,18 +140,10 @@ class TaskTable:
     def _forget_file(self, path: str) -> None:
         self._by_file.pop(path).altered_image = None
 
-    def _free_slot(self, task: Task) -> None:
-        with self._lock:
-            self.active -= 1
-            self._ended.append(task)
-            if len(self._ended) > _MOST_FINISHED_TASKS:
-                del self._tasks[self._ended.popleft().id]
-
-    def _call_webhook(self, task: Task) -> None:
+    def _call_webhook(self, task: Task, payload: Mapping[str, object]) -> None:
         if task.webhook_url is None:
             task.webhook_tried.set()
             return
-        payload = task.result(task.outcome)
         if task.settings.vocabulary == "old":
             payload = in_old_words(payload)
         call = Call(payload, task.webhook_secret)

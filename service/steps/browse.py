@@ -3,17 +3,17 @@
 Lists are keyset pages over the id, newest first: a page costs the same wherever it begins.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, Row, Table, select, text
 
 from service.database import Database, Transaction
 from service.errors import NotFound
-from service.models import Delivery, DeliveryAttempt, JobEvent, images, jobs
+from service.models import Delivery, DeliveryAttempt, JobEvent, images, jobs, uploads
 from service.states import Status
 
 Rows = Sequence[Row[Any]]
@@ -128,8 +128,9 @@ class Browse:
         *,
         model: str | None = None,
         prompt_contains: str | None = None,
+        parent_id: UUID | None = None,
     ) -> Page:
-        """Return a page of images, newest first."""
+        """Return a page of images, newest first; `parent_id`: of those made from this one."""
         wanted = select(*images.c).where(images.c.project_id == project_id)
         if before_id is not None:
             wanted = wanted.where(images.c.id < before_id)
@@ -137,9 +138,28 @@ class Browse:
             wanted = wanted.where(images.c.model == model)
         if prompt_contains:
             wanted = wanted.where(images.c.prompt.icontains(prompt_contains, autoescape=True))
+        if parent_id is not None:
+            # the second condition is the index's own, word for word
+            made_from = images.c.parent_image_ids.contains([parent_id])
+            wanted = wanted.where(made_from, text("images.parent_image_ids <> '{}'"))
         with self.database.transaction() as tx:
             rows = tx.rows(wanted.order_by(images.c.id.desc()).limit(limit + 1))
         return _page(rows, limit)
+
+    def images_named(self, project_id: UUID, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
+        """Return those of some images that are still there."""
+        return self._named(images, project_id, ids)
+
+    def uploads_named(self, project_id: UUID, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
+        """Return those of some uploads that are still there."""
+        return self._named(uploads, project_id, ids)
+
+    def _named(self, table: Table, project_id: UUID, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
+        if not ids:
+            return {}
+        wanted = select(*table.c).where(table.c.id.in_(ids), table.c.project_id == project_id)
+        with self.database.transaction() as tx:
+            return {row.id: row for row in tx.rows(wanted)}
 
 
 def _jobs() -> Any:  # noqa: ANN401 - a Select of many columns

@@ -1,13 +1,14 @@
 """Deliver: the caller hears of its job, signed, again and again until it answers 2xx.
 
 The delivery's id and bytes stay the same on every try, the timestamp and so the signature are fresh
-(Standard Webhooks 1.0). A redirect is a failure and never followed; 410 ends it.
+(Standard Webhooks 1.0). A job that came through Flux's API is proved as Flux proves its webhooks. A
+redirect is a failure and never followed; 410 ends it.
 """
 
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -21,8 +22,16 @@ from service.faults import fault_point
 from service.ids import Kind, public_id
 from service.logs import get_log
 from service.metrics import CALLBACK_TRIES
-from service.models import Delivery, DeliveryAttempt, DeliveryStatus, Project
+from service.models import (
+    CallbackForm,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryStatus,
+    Project,
+    jobs,
+)
 from service.signing.callback import callback_headers
+from service.signing.flux_callback import flux_callback_headers
 
 log = get_log(__name__)
 
@@ -72,7 +81,11 @@ class Owed:
     url: str
     body: str
     tries: int
-    secrets: list[str]
+    form: CallbackForm
+    #: The project's, newest first.
+    secrets: list[str] = field(repr=False)
+    #: The `webhook_secret` of a Flux client.
+    flux_secret: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +127,11 @@ class Deliver:
         with self.database.transaction() as tx:
             rows = tx.rows(
                 update(Delivery)
-                .where(Delivery.id.in_(select(due.c.id)), Delivery.project_id == Project.id)
+                .where(
+                    Delivery.id.in_(select(due.c.id)),
+                    Delivery.project_id == Project.id,
+                    Delivery.job_id == jobs.c.id,
+                )
                 .values(due_at=func.now() + seconds(self.lease_seconds))
                 .returning(
                     Delivery.id,
@@ -122,7 +139,9 @@ class Deliver:
                     Delivery.url,
                     Delivery.body,
                     Delivery.tries,
+                    jobs.c.callback_form,
                     Project.callback_secrets,
+                    jobs.c.callback_secret,
                 )
             )
         if rows:
@@ -136,8 +155,7 @@ class Deliver:
         delivery_id = public_id(Kind.DELIVERY, claim.id)
         status, error, answer, wait = None, None, None, 0.0
         try:
-            signed = callback_headers(delivery_id, claim.body, claim.secrets, now)
-            headers = {"Content-Type": "application/json", **signed}
+            headers = {"Content-Type": "application/json", **_proofs(claim, now)}
             said = self.post(claim.url, claim.body.encode(), headers)
         except (AddressForbidden, TransientError) as problem:
             error = str(problem)
@@ -210,3 +228,11 @@ class Deliver:
         planned = self.schedule_seconds[number]
         jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load
         return func.now() + seconds(max(planned * jitter, one.retry_after_seconds))
+
+
+def _proofs(claim: Owed, now: datetime) -> Mapping[str, str]:
+    """Return the headers that prove a callback to its caller."""
+    if claim.form is CallbackForm.FLUX:
+        return flux_callback_headers(claim.body.encode(), claim.flux_secret)
+    delivery_id = public_id(Kind.DELIVERY, claim.id)
+    return callback_headers(delivery_id, claim.body, claim.secrets, now)

@@ -196,6 +196,8 @@ def _sidecar(row: Any, events: list[Document]) -> Document:  # noqa: ANN401 - a 
         "seed": None if row.seed is None else int(row.seed),
         "model": row.model,
         "input": row.input,
+        "parent_image_ids": [public_id(Kind.IMAGE, one) for one in row.parent_image_ids],
+        "revised_prompt": row.revised_prompt,
         "metadata": row.job_metadata,
         "priority": row.priority,
         "idempotency_key": row.idempotency_key,

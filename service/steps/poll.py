@@ -5,6 +5,7 @@ has no result at the deadline fails as `upstream_timeout`, and a late webhook ma
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -27,7 +28,7 @@ log = get_log(__name__)
 class Flux(Protocol):
     """Asking costs nothing and may be repeated."""
 
-    def result(self, task_id: str, polling_url: str | None) -> Result:
+    def result(self, provider: str, task_id: str, polling_url: str | None) -> Result:
         """Say how a task stands, or raise FluxUnavailable."""
         ...
 
@@ -38,6 +39,8 @@ class Question:
 
     job_id: UUID
     attempt_number: int
+    provider: str
+    model: str
     task_id: str
     polling_url: str | None
     #: The upstream deadline has passed: this is the last question.
@@ -52,7 +55,8 @@ class Poll:
     moves: Moves
     flux: Flux
     lease_seconds: float
-    interval_seconds: float
+    #: Further questions about a job of a model, seconds apart.
+    interval_seconds: Callable[[str], float]
     deadline_seconds: float
 
     def claim(self, limit: int) -> list[Question]:
@@ -74,6 +78,8 @@ class Poll:
                 .returning(
                     jobs.c.id,
                     jobs.c.attempt_count,
+                    jobs.c.provider,
+                    jobs.c.model,
                     jobs.c.task_id,
                     jobs.c.polling_url,
                     overdue.label("overdue"),
@@ -88,7 +94,7 @@ class Poll:
         began = time.monotonic()
         answer: Result | FluxUnavailable
         try:
-            answer = self.flux.result(claim.task_id, claim.polling_url)
+            answer = self.flux.result(claim.provider, claim.task_id, claim.polling_url)
         except FluxUnavailable as error:
             answer = error
         except Exception as error:
@@ -135,5 +141,5 @@ class Poll:
                 jobs.c.status == Status.GENERATING,
                 jobs.c.attempt_count == question.attempt_number,
             )
-            .values(due_at=func.now() + seconds(self.interval_seconds))
+            .values(due_at=func.now() + seconds(self.interval_seconds(question.model)))
         )

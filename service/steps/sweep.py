@@ -5,6 +5,7 @@ one sweep works at once. It ends waits that nobody else can end, and rings the l
 rows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from service.clock import seconds
 from service.database import Database, Transaction
+from service.generation import Catalogue
 from service.logs import get_log
 from service.messages import Message
 from service.models import Attempt, Delivery, DeliveryStatus, Image, Pulse, jobs
@@ -54,6 +56,10 @@ class Sweep:
 
     database: Database
     moves: Moves
+    catalogue: Catalogue
+    #: Those that we pay, by preference, and those that we know of but do not pay any more.
+    providers: Sequence[str]
+    retired_providers: Sequence[str]
     unconfirmed_grace_seconds: float
 
     def __call__(self) -> None:
@@ -64,6 +70,7 @@ class Sweep:
             self._park_silent(tx)
             self._fail_unconfirmed(tx)
             self._fail_expired(tx)
+            self._reroute(tx)
             now = {"at": func.clock_timestamp()}
             pulse = insert(Pulse).values(name=PULSE, **now)
             tx.execute(pulse.on_conflict_do_update(index_elements=["name"], set_=now))
@@ -111,6 +118,22 @@ class Sweep:
         )
         for row in tx.rows(expired):
             self.moves.fail(tx, row.id, ErrorCode.EXPIRED, "It had not started by its expires_at")
+
+    def _reroute(self, tx: Transaction) -> None:
+        """Nobody submits to a provider that is not paid any more: what waits for it goes on."""
+        stranded = (
+            select(jobs.c.id, jobs.c.model)
+            .where(jobs.c.status == Status.QUEUED, jobs.c.provider.in_(self.retired_providers))
+            .limit(BATCH)
+            .with_for_update(skip_locked=True)
+        )
+        for row in tx.rows(stranded) if self.retired_providers else []:
+            model = self.catalogue.get(row.model)
+            serving = model.providers if model else ()
+            provider = next((name for name in self.providers if name in serving), None)
+            if provider is not None:
+                log.info("job_rerouted", job_id=str(row.id), provider=provider)
+                tx.execute(update(jobs).where(jobs.c.id == row.id).values(provider=provider))
 
     def _overdue(self, tx: Transaction, status: Status) -> list[Any]:
         return tx.rows(

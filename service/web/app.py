@@ -10,14 +10,17 @@ from werkzeug.exceptions import BadRequest
 
 from service.ids import new_id
 from service.logs import get_log
+from service.web.flux import Form, flux_blueprint, samples_blueprint
 from service.web.gallery import gallery_blueprint
 from service.web.health import health_blueprint
 from service.web.images import images_blueprint
 from service.web.jobs import jobs_blueprint
 from service.web.login import login_blueprint
+from service.web.models import models_blueprint
 from service.web.parsing import MAX_BODY_BYTES
 from service.web.problems import register_errors
 from service.web.timeline import timeline_blueprint
+from service.web.uploads import uploads_blueprint
 from service.web.waiting import Waiting
 from service.web.webhooks import webhooks_blueprint
 from service.wiring import Wiring
@@ -52,6 +55,11 @@ def create_app(wiring: Wiring) -> Flask:
     waiting = Waiting(wiring.browse.statuses, WAITING_PLACES)
     app.register_blueprint(jobs_blueprint(wiring, waiting))
     app.register_blueprint(images_blueprint(wiring))
+    app.register_blueprint(models_blueprint(wiring))
+    for form in Form:
+        app.register_blueprint(flux_blueprint(wiring, form))
+    app.register_blueprint(samples_blueprint(wiring))
+    app.register_blueprint(uploads_blueprint(wiring))
     app.register_blueprint(webhooks_blueprint(wiring.receive))
     app.register_blueprint(health_blueprint(wiring))
     app.register_blueprint(gallery_blueprint(wiring))

@@ -24,6 +24,19 @@ def bearer(request: Request, keys: Keys) -> Caller:
     return keys.caller(key)
 
 
+def flux_key(request: Request, keys: Keys) -> Caller:
+    """Return who holds the key of a Flux client's request.
+
+    BFL's clients send `x-key`, CometAPI's `Authorization`, with `Bearer` or bare; either is taken
+    on every path, so that nobody has to change more than the base URL.
+
+    Raises:
+        UnknownCaller: no key, or none that is valid.
+    """
+    text = request.headers.get("X-Key") or request.headers.get("Authorization", "")
+    return keys.caller(text[len(_BEARER) :].strip() if text.lower().startswith(_BEARER) else text)
+
+
 def log_in(caller: Caller) -> None:
     """Remember a person in a fresh signed cookie."""
     session.clear()

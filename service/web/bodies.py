@@ -3,8 +3,10 @@
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from flask import Request
 from pydantic import (
@@ -22,9 +24,8 @@ from service.moves import event_type
 from service.states import Status
 from service.steps.enqueue import DEFAULT_CALLBACK_EVENTS, Enqueue, JobRequest
 from service.web.parsing import (
-    MAX_IMAGE_BODY_BYTES,
     pointer_part,
-    read_json_object,
+    read_image_object,
     read_moment,
 )
 
@@ -60,6 +61,7 @@ class JobBody(BaseModel):
 
     model: Annotated[str, Field(min_length=1, max_length=100)]
     input: dict[str, Any]
+    provider: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     callback_url: Annotated[str, Field(min_length=1, max_length=MAX_CALLBACK_URL_CHARS)] | None = (
         None
     )
@@ -87,28 +89,26 @@ class JobBody(BaseModel):
         return None if value is None else sorted(set(value))
 
 
-def read_job_request(request: Request, enqueue: Enqueue) -> JobRequest:
+def read_job_request(request: Request, project_id: UUID, enqueue: Enqueue) -> JobRequest:
     """Return what a caller asks for.
 
     Raises:
         CallerError: the body or the Idempotency-Key has the wrong shape; every error is named at
             once, those that `enqueue` finds in the fields of the right shape included.
     """
-    raw = read_json_object(request, MAX_IMAGE_BODY_BYTES)
+    raw = read_image_object(request)
     try:
         body = JobBody.model_validate(raw)
     except ValidationError as error:
-        misshapen = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
-        read = {name: value for name, value in raw.items() if name not in misshapen}
-        _, errors = enqueue.examine(read.get("model"), read.get("input"), read.get("callback_url"))
         raise InvalidRequest(
             "The job was not accepted; nothing was spent.",
-            field_errors(error, JobBody) + errors,
+            all_errors(error, JobBody, raw, project_id, enqueue),
         ) from None
     canonical = json.dumps(raw, sort_keys=True, separators=(",", ":")).encode()
     return JobRequest(
         model=body.model,
         input=body.input,
+        provider=body.provider,
         sha256=hashlib.sha256(canonical).digest(),
         callback_url=body.callback_url,
         callback_events=body.callback_events or list(DEFAULT_CALLBACK_EVENTS),
@@ -116,8 +116,28 @@ def read_job_request(request: Request, enqueue: Enqueue) -> JobRequest:
         priority=body.priority,
         start_at=body.start_at,
         expires_at=body.expires_at,
-        idempotency_key=_idempotency_key(request),
+        idempotency_key=read_idempotency_key(request),
     )
+
+
+def all_errors(
+    error: ValidationError,
+    model: type[BaseModel],
+    raw: Mapping[str, Any],
+    project_id: UUID,
+    enqueue: Enqueue,
+) -> list[FieldError]:
+    """Return pydantic's findings, and those of `enqueue` in the fields of the right shape."""
+    misshapen = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
+    read = {name: value for name, value in raw.items() if name not in misshapen}
+    found = enqueue.examine(
+        project_id,
+        read.get("model"),
+        read.get("input"),
+        provider=read.get("provider"),
+        callback_url=read.get("callback_url"),
+    )
+    return field_errors(error, model) + found.errors
 
 
 def field_errors(error: ValidationError, model: type[BaseModel]) -> list[FieldError]:
@@ -139,7 +159,12 @@ def field_errors(error: ValidationError, model: type[BaseModel]) -> list[FieldEr
     return found
 
 
-def _idempotency_key(request: Request) -> str | None:
+def read_idempotency_key(request: Request) -> str | None:
+    """Return the request's Idempotency-Key, quoted or bare.
+
+    Raises:
+        InvalidRequest: it has one that is not usable.
+    """
     said = request.headers.get("Idempotency-Key")
     if said is None:
         return None

@@ -7,9 +7,10 @@ from flask import Blueprint, Response, render_template, url_for
 from service.ids import Kind, public_id
 from service.keys import Caller
 from service.web.auth import person
-from service.web.images import image_content, image_thumbnail, known_image
+from service.web.images import asked_parent, image_content, image_thumbnail, known_image
 from service.web.login import guard_pages, page_for
 from service.web.paging import read_cursor
+from service.web.tiles import lineage
 from service.wiring import Wiring
 
 IMAGES_PER_PAGE = 48
@@ -25,7 +26,8 @@ def gallery_blueprint(wiring: Wiring) -> Blueprint:
     @page
     def images(caller: Caller) -> str:
         cursor = read_cursor(wiring.cursors, "gallery")
-        found = wiring.browse.images(caller.project_id, cursor, IMAGES_PER_PAGE)
+        parent = asked_parent()
+        found = wiring.browse.images(caller.project_id, cursor, IMAGES_PER_PAGE, parent_id=parent)
         return render_template(
             "gallery.html",
             caller=caller,
@@ -34,6 +36,7 @@ def gallery_blueprint(wiring: Wiring) -> Blueprint:
             if found.next_id is None
             else wiring.cursors.write("gallery", [found.next_id.hex]),
             first_page=cursor is None,
+            parent=None if parent is None else public_id(Kind.IMAGE, parent),
             base_url=wiring.settings.base_url,
         )
 
@@ -46,6 +49,7 @@ def gallery_blueprint(wiring: Wiring) -> Blueprint:
             "image.html",
             caller=caller,
             image=_image(wiring, row),
+            lineage=lineage(wiring, row),
             job=wiring.documents.job(job, [row]),
         )
 

@@ -1,7 +1,7 @@
 """`/healthz`, `/readyz`, `/metrics`: for supervisors, load balancers and Prometheus."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from http import HTTPStatus
 from typing import TypeVar
@@ -71,9 +71,9 @@ def health_blueprint(wiring: Wiring) -> Blueprint:
 class _Tables:
     """What only the database knows, read when Prometheus asks."""
 
-    def __init__(self, reading: Callable[[], Health | None], provider: str) -> None:
+    def __init__(self, reading: Callable[[], Health | None], providers: Sequence[str]) -> None:
         self._reading = reading
-        self._provider = provider
+        self._providers = providers
 
     def describe(self) -> list[Metric]:
         """Name nothing in advance, so that registering asks the database nothing."""
@@ -91,7 +91,7 @@ class _Tables:
             "darkroom_oldest_due_seconds", "Age of the oldest due row", "lane",
             health.oldest_due_seconds,
         )  # fmt: skip
-        slots = {self._provider: 0, **health.slots_in_use}
+        slots = {**dict.fromkeys(self._providers, 0), **health.slots_in_use}
         yield _family("darkroom_slots_in_use", "Tasks held upstream", "provider", slots)
         if health.next_url_dies_in_seconds is not None:
             name = "darkroom_next_url_dies_in_seconds"

@@ -11,7 +11,7 @@ from service.ids import Kind, read_id
 from service.keys import Caller
 from service.pictures import THUMBNAIL_CONTENT_TYPE
 from service.web.auth import bearer
-from service.web.paging import page_answer, read_cursor, read_limit
+from service.web.paging import page_answer, read_cursor, read_limit, wrong_query
 from service.wiring import Wiring
 
 #: Stored bytes are served inert, whatever they are: nothing in them runs or loads anything.
@@ -36,6 +36,7 @@ def images_blueprint(wiring: Wiring) -> Blueprint:
             read_limit(),
             model=request.args.get("model"),
             prompt_contains=request.args.get("q", "")[:MAX_QUERY_CHARS],
+            parent_id=asked_parent(),
         )
         documents = [wiring.documents.image(row) for row in page.rows]
         return page_answer(wiring.cursors, "images", documents, page.next_id)
@@ -71,13 +72,26 @@ def known_image(image_id: str) -> UUID:
     return found
 
 
+def asked_parent() -> UUID | None:
+    """Return the image whose children alone are asked for.
+
+    Raises:
+        InvalidRequest: it is no such id.
+    """
+    text = request.args.get("parent")
+    found = None if text is None else read_id(Kind.IMAGE, text)
+    if text is not None and found is None:
+        raise wrong_query("parent", "the id of an image: img_ and 32 hexadecimal digits")
+    return found
+
+
 def image_content(wiring: Wiring, caller: Caller, image_id: str, *, proxied: bool) -> Response:
     """Return the way to the bytes, or the bytes themselves with ETag and ranges."""
     row = wiring.browse.image(caller.project_id, known_image(image_id))
     if not proxied:
         url = wiring.object_store.presign(row.bucket, row.key, IMAGE_URL_LIFETIME_SECONDS)
         return Response(status=302, headers={"Location": url, "Cache-Control": "no-store"})
-    return _bytes(wiring, row.bucket, row.key, row.content_type, row.sha256)
+    return stored_bytes(wiring, row.bucket, row.key, row.content_type, row.sha256)
 
 
 def image_thumbnail(wiring: Wiring, caller: Caller, image_id: str) -> Response:
@@ -85,12 +99,17 @@ def image_thumbnail(wiring: Wiring, caller: Caller, image_id: str) -> Response:
     row = wiring.browse.image(caller.project_id, known_image(image_id))
     if row.thumbnail_key is None:
         return image_content(wiring, caller, image_id, proxied=False)
-    return _bytes(
+    return stored_bytes(
         wiring, row.bucket, row.thumbnail_key, THUMBNAIL_CONTENT_TYPE, f"{row.sha256}-thumb"
     )
 
 
-def _bytes(wiring: Wiring, bucket: str, key: str, content_type: str, etag: str) -> Response:
+def stored_bytes(wiring: Wiring, bucket: str, key: str, content_type: str, etag: str) -> Response:
+    """Return an object's bytes with ETag and ranges.
+
+    Raises:
+        NotFound: the bucket does not hold it.
+    """
     if request.if_none_match.contains_weak(etag):
         answer = Response(status=304)
         answer.set_etag(etag)

@@ -1,4 +1,7 @@
-"""Every error as RFC 9457 `application/problem+json`, or as a page where a person looks."""
+"""Every error as RFC 9457 `application/problem+json`, or as a page where a person looks.
+
+Below the paths of Flux's own API it is said as upstream says it.
+"""
 
 from http import HTTPStatus
 
@@ -13,9 +16,9 @@ from service.errors import (
     FieldError,
     MalformedRequest,
     StorageUnavailable,
-    UnknownCaller,
 )
 from service.logs import get_log
+from service.web.flux_problems import flux_problem, speaks_flux
 from service.web.login import guarded
 
 RETRY_AFTER_SECONDS = 2
@@ -57,7 +60,7 @@ def register_errors(app: Flask) -> None:
     @app.errorhandler(CallerError)
     def caller_error(error: CallerError) -> Response:
         answer = _shown(error.status, error.code, error.title, error.detail, error.errors)
-        if isinstance(error, UnknownCaller):
+        if answer.status_code == HTTPStatus.UNAUTHORIZED:
             answer.headers["WWW-Authenticate"] = 'Bearer realm="darkroom"'
         return answer
 
@@ -106,6 +109,8 @@ def register_errors(app: Flask) -> None:
 def _shown(
     status: int, code: str, title: str, detail: str, errors: list[FieldError] | None = None
 ) -> Response:
+    if speaks_flux(request.path):
+        return flux_problem(status, code, detail, errors)
     if _wants_page():
         page = render_template(
             "problem.html",
@@ -120,7 +125,7 @@ def _shown(
 
 def _wants_page() -> bool:
     """Pages live outside of /v1; a program that asks there for JSON gets JSON."""
-    if request.path.startswith(("/v1/", "/webhooks/", "/flux/")):
+    if request.path.startswith(("/v1/", "/webhooks/")):
         return False
     return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
 

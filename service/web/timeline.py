@@ -16,6 +16,7 @@ from service.states import TERMINAL
 from service.steps.browse import JobFilter
 from service.web.login import guard_pages, page_for
 from service.web.paging import read_cursor
+from service.web.tiles import input_pictures
 from service.wiring import Wiring
 
 JOBS_PER_PAGE = 50
@@ -57,6 +58,7 @@ def timeline_blueprint(wiring: Wiring) -> Blueprint:
             "job.html",
             caller=caller,
             job=wiring.documents.job(row, pictures),
+            inputs=input_pictures(wiring, row),
             ended=row.status in TERMINAL,
             events=_timeline(lines),
             since_seconds=(datetime.now(UTC) - lines[-1].at).total_seconds(),

@@ -9,12 +9,13 @@ from flask import Blueprint
 from service.documents import Document
 from service.states import ErrorCode, Status
 
-#: Longest parameter value shown, characters; an input image in base64 has millions.
+#: Longest parameter value shown, characters.
 MAX_VALUE_CHARS = 300
 #: Shorter durations are told to the hundredth, seconds.
 _PRECISE_BELOW_SECONDS = 10
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _CREDITS_PER_USD = 100
+_KILOBYTE = 1_000
 _MEGABYTE = 1_000_000
 
 _UNDER_WAY = {
@@ -26,7 +27,7 @@ _UNDER_WAY = {
     Status.STORING: "The picture is ready and on its way into the bucket.",
 }
 #: Flux never took these, so it charged nothing.
-_NEVER_TAKEN = {ErrorCode.UPSTREAM_REJECTED, ErrorCode.EXPIRED}
+_NEVER_TAKEN = {ErrorCode.UPSTREAM_REJECTED, ErrorCode.EXPIRED, ErrorCode.INTERNAL}
 
 
 def add_wording(routes: Blueprint) -> None:
@@ -63,9 +64,11 @@ def span(seconds: float) -> str:
 
 
 def file_size(size_bytes: int) -> str:
-    """Return `214 kB` or `1.4 MB`, decimal units."""
+    """Return `312 bytes`, `214 kB` or `1.4 MB`, decimal units."""
+    if size_bytes < _KILOBYTE:
+        return f"{size_bytes} bytes"
     if size_bytes < _MEGABYTE:
-        return f"{size_bytes / 1000:.0f} kB"
+        return f"{size_bytes / _KILOBYTE:.0f} kB"
     return f"{size_bytes / _MEGABYTE:.1f} MB"
 
 
@@ -86,12 +89,12 @@ def cut(text: str, max_chars: int) -> str:
     return line if len(line) <= max_chars else f"{line[: max_chars - 1]}…"
 
 
-def parameter(value: object) -> str:
-    """Return a parameter's value to read; an input image in base64 only by its beginning."""
+def parameter(value: object, max_chars: int = MAX_VALUE_CHARS) -> str:
+    """Return a parameter's value to read; a long one, such as a URL, only by its beginning."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    if len(text) <= MAX_VALUE_CHARS:
+    if len(text) <= max_chars:
         return text
-    return f"{text[:MAX_VALUE_CHARS]}… ({len(text):,} characters)"
+    return f"{text[:max_chars]}… ({len(text):,} characters)"
 
 
 def under_way(status: str) -> str:

@@ -9,14 +9,16 @@ from functools import cached_property
 from uuid import UUID
 
 from service.clients.outbound import Answer
-from service.clients.spool import WebhookSpool
+from service.clients.spool import ResultSpool, WebhookSpool
 from service.database import Ring
+from service.gate import ACCOUNT
 from service.generation import CATALOGUE
 from service.keys import Keys
 from service.lanes import Lane
 from service.logs import get_log
 from service.messages import Message
 from service.pictures import MAX_IMAGE_BYTES
+from service.settings import Provider
 from service.steps.browse import Browse
 from service.steps.deliver import MAX_ANSWER_BYTES, TRY_TIMEOUT_SECONDS, Deliver
 from service.steps.derive import Derive
@@ -25,8 +27,9 @@ from service.steps.poll import Poll
 from service.steps.receive import Receive
 from service.steps.reindex import Reindex
 from service.steps.store import Bring, Store
-from service.steps.submit import Submit
+from service.steps.submit import Send, Submit
 from service.steps.sweep import Sweep
+from service.steps.upload import Discard, Upload
 from service.steps.verify import Verify
 from service.steps.watch import Watch
 from service.wiring.parts import Parts
@@ -60,28 +63,26 @@ class Wiring(Parts):
     @cached_property
     def enqueue(self) -> Enqueue:
         """Step: enqueue."""
-        provider = self.settings.flux_provider.value
-        return Enqueue(self.database, self.moves, CATALOGUE, self.guard, provider)
+        return Enqueue(
+            CATALOGUE, self.guard, self.inputs, self._providers, self.database, self.moves
+        )
 
     @cached_property
     def submit(self) -> Submit:
         """Step: submit."""
         chosen = self.settings
+        own_slots = {model.pool: model.max_active for model in CATALOGUE.models.values()}
         return Submit(
             database=self.database,
             moves=self.moves,
-            catalogue=CATALOGUE,
-            flux=self.flux,
-            webhook_address=self._webhook_address(),
+            send=Send(CATALOGUE, self.flux, self.inputs, self._webhook_address()),
             may_spend=self.result_spool.has_room,
-            provider=chosen.flux_provider.value,
-            max_active=chosen.flux_max_active,
+            providers=self._providers,
+            limits=own_slots | {ACCOUNT: chosen.flux_max_active},
             send_deadline_seconds=chosen.send_deadline_seconds,
             timeout_seconds=chosen.flux_timeout_seconds,
             unconfirmed_grace_seconds=chosen.unconfirmed_grace_seconds,
-            poll_after_seconds=chosen.poll_after_seconds
-            if chosen.webhooks_wanted
-            else min(chosen.poll_after_seconds, POLL_ONLY_AFTER_SECONDS),
+            poll_after_seconds=self._patience(chosen.poll_after_seconds, POLL_ONLY_AFTER_SECONDS),
         )
 
     @cached_property
@@ -99,9 +100,9 @@ class Wiring(Parts):
             moves=self.moves,
             flux=self.flux,
             lease_seconds=chosen.lease_seconds,
-            interval_seconds=chosen.poll_interval_seconds
-            if chosen.webhooks_wanted
-            else min(chosen.poll_interval_seconds, POLL_ONLY_INTERVAL_SECONDS),
+            interval_seconds=self._patience(
+                chosen.poll_interval_seconds, POLL_ONLY_INTERVAL_SECONDS
+            ),
             deadline_seconds=chosen.upstream_deadline_seconds,
         )
 
@@ -135,6 +136,18 @@ class Wiring(Parts):
         return Derive(self.database, self.object_store, self.settings.lease_seconds)
 
     @cached_property
+    def upload(self) -> Upload:
+        """Step: upload."""
+        spool = ResultSpool(self.settings.spool_dir / "uploads", self.settings.spool_max_bytes)
+        lifetime = self.settings.upload_lifetime_seconds
+        return Upload(self.database, spool, self.uploads, lifetime)
+
+    @cached_property
+    def discard(self) -> Discard:
+        """Step: discard."""
+        return Discard(self.database, self.object_store)
+
+    @cached_property
     def browse(self) -> Browse:
         """Step: browse."""
         return Browse(self.database)
@@ -142,7 +155,14 @@ class Wiring(Parts):
     @cached_property
     def sweep(self) -> Sweep:
         """Step: sweep."""
-        return Sweep(self.database, self.moves, self.settings.unconfirmed_grace_seconds)
+        return Sweep(
+            self.database,
+            self.moves,
+            CATALOGUE,
+            self._providers,
+            retired_providers=sorted(set(Provider) - set(self.settings.flux_provider)),
+            unconfirmed_grace_seconds=self.settings.unconfirmed_grace_seconds,
+        )
 
     @cached_property
     def watch(self) -> Watch:
@@ -162,7 +182,7 @@ class Wiring(Parts):
     def lanes(self, ring_others: Ring) -> dict[Message, Lane[object, object]]:
         """Return the lanes that an io worker runs, not started yet."""
         steps = {
-            Message.SUBMIT: (self.submit, self.settings.flux_max_active),
+            Message.SUBMIT: (self.submit, self.settings.flux_max_active * len(self._providers)),
             Message.POLL: (self.poll, CAPACITY[Message.POLL]),
             Message.STORE: (self.store, CAPACITY[Message.STORE]),
             Message.DELIVER: (self.deliver, CAPACITY[Message.DELIVER]),
@@ -177,6 +197,22 @@ class Wiring(Parts):
             )
             for message, (step, capacity) in steps.items()
         }
+
+    @property
+    def _providers(self) -> list[str]:
+        """Whom we pay, by preference."""
+        return [provider.value for provider in self.settings.flux_provider]
+
+    def _patience(self, seconds: float, without_webhook_seconds: float) -> Callable[[str], float]:
+        """Return how long to wait before asking about a job of a model."""
+        webhooks_wanted = self.settings.webhooks_wanted
+
+        def patience(model_name: str) -> float:
+            model = CATALOGUE.get(model_name)
+            is_called_back = webhooks_wanted and (model is None or model.accepts_webhook)
+            return seconds if is_called_back else min(seconds, without_webhook_seconds)
+
+        return patience
 
     def _webhook_address(self) -> Callable[[UUID], Mapping[str, str]]:
         """Return what is sent upstream so that Flux can call us, or nothing if it cannot."""

@@ -4,17 +4,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from service.clients.flux import PROVIDERS, FluxClient
+from service.clients.flux import PROVIDERS, FluxClient, Upstreams
 from service.clients.object_store import ObjectStore
 from service.clients.outbound import AddressGuard, Outbound
 from service.clients.spool import ResultSpool
 from service.database import Database, Ring, connect
-from service.documents import Documents
+from service.documents import Documents, FluxDocuments
+from service.generation import CATALOGUE
+from service.inputs import Inputs, Uploads
 from service.moves import Moves
 from service.queue import CelerySender
 from service.settings import Settings
 from service.signing.flux_webhook import FluxWebhookSigner
-from service.signing.links import CursorSigner
+from service.signing.links import CursorSigner, LinkSigner
 
 #: Connections per process. Fewer than a web process has threads: a burst of requests then waits
 #: milliseconds for a connection instead of seconds for sixteen new ones.
@@ -59,14 +61,20 @@ class Parts:
         return Outbound(self.guard)
 
     @cached_property
-    def flux(self) -> FluxClient:
-        """The API we pay."""
-        return FluxClient(
-            PROVIDERS[self.settings.flux_provider],
-            self.settings.flux_url,
-            self.settings.flux_api_key.get_secret_value(),
-            self.outbound,
-            self.settings.flux_timeout_seconds,
+    def flux(self) -> Upstreams:
+        """The APIs we pay."""
+        return Upstreams(
+            {
+                account.provider.value: FluxClient(
+                    PROVIDERS[account.provider],
+                    account.base_url,
+                    account.is_overridden,
+                    account.api_key.get_secret_value(),
+                    self.outbound,
+                    self.settings.flux_timeout_seconds,
+                )
+                for account in self.settings.accounts
+            }
         )
 
     @cached_property
@@ -85,11 +93,31 @@ class Parts:
         return Documents(self.settings.base_url, self.object_store.presign)
 
     @cached_property
+    def links(self) -> LinkSigner:
+        """Links that need no key."""
+        return LinkSigner(self.settings.signing_keys)
+
+    @cached_property
+    def flux_documents(self) -> FluxDocuments:
+        """What Flux clients see."""
+        return FluxDocuments(self.settings.base_url, self.links)
+
+    @cached_property
     def moves(self) -> Moves:
         """Changes of state."""
-        return Moves(self.documents, self.settings.result_lifetime_seconds)
+        return Moves(self.documents, self.flux_documents, self.settings.result_lifetime_seconds)
 
     @cached_property
     def result_spool(self) -> ResultSpool:
         """Results on this host's disk."""
         return ResultSpool(self.settings.spool_dir / "results", self.settings.spool_max_bytes)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """Pictures that callers hand in."""
+        return Uploads(self.database, self.object_store, self.settings.s3_prefix)
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """What stands behind the pictures in a job's input."""
+        return Inputs(self.database, self.object_store, CATALOGUE, self.uploads)

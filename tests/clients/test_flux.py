@@ -8,7 +8,7 @@ import pytest
 from fakes.scripted_peer import Script, ScriptedPeer, answer
 from fakes.upstream_answers import ACCEPTING, REFUSING, UNKNOWN, http, silent
 
-from service.clients.flux import PROVIDERS, FluxClient
+from service.clients.flux import PROVIDERS, FluxClient, Upstreams
 from service.clients.outbound import AddressGuard, Outbound
 from service.errors import FenceClosed, FluxUnavailable
 from service.upstream import (
@@ -26,9 +26,17 @@ from service.upstream import (
 KEY = "canary-api-key"
 
 
-def client(url: str, provider: str = "simulator", timeout_seconds: float = 5.0) -> FluxClient:
+def client(
+    url: str,
+    provider: str = "simulator",
+    timeout_seconds: float = 5.0,
+    *,
+    is_overridden: bool = True,
+) -> FluxClient:
     guard = AddressGuard([ip_network("127.0.0.0/8")], lookup=lambda _name: ["127.0.0.1"])
-    return FluxClient(PROVIDERS[provider], url, KEY, Outbound(guard), timeout_seconds)
+    return FluxClient(
+        PROVIDERS[provider], url, is_overridden, KEY, Outbound(guard), timeout_seconds
+    )
 
 
 def submit(
@@ -252,7 +260,27 @@ def test_the_key_may_be_shown_to_the_providers_clusters() -> None:
 
     guard = AddressGuard([ip_network("127.0.0.0/8")], lookup=lookup)
     with ScriptedPeer(lambda _sock, _peer: None) as peer:
-        flux = FluxClient(PROVIDERS["bfl"], "https://api.bfl.ai/v1", KEY, Outbound(guard), 1.0)
+        flux = FluxClient(
+            PROVIDERS["bfl"], "https://api.bfl.ai/v1", False, KEY, Outbound(guard), 1.0
+        )
         with pytest.raises(FluxUnavailable):
             flux.result("t-1", f"https://api.us1.bfl.ai:{peer.port}/v1/get_result?id=t-1")
     assert asked == ["api.us1.bfl.ai"]
+
+
+@pytest.mark.parametrize(("is_overridden", "expected"), [(False, "elsewhere"), (True, "base")])
+def test_a_model_served_elsewhere_is_sent_there_unless_the_operator_names_the_base(
+    *, is_overridden: bool, expected: str
+) -> None:
+    yes = answer(http(200, b'{"id": "t-1"}'))
+    with ScriptedPeer(yes) as base, ScriptedPeer(yes) as elsewhere:
+        flux = client(base.url, is_overridden=is_overridden)
+        flux.submit("flux-2-pro", {"prompt": "a fox"}, lambda: None, server=elsewhere.url)
+        flux.submit("flux-2-pro", {"prompt": "a fox"}, lambda: None)
+    heard = {"base": len(base.requests), "elsewhere": len(elsewhere.requests)}
+    assert heard == {"base": 1, "elsewhere": 0} | {expected: 1 + (expected == "base")}
+
+
+def test_a_provider_that_is_not_paid_any_more_is_not_asked() -> None:
+    with pytest.raises(FluxUnavailable, match="cometapi"):
+        Upstreams({"bfl": client("http://127.0.0.1:9")}).result("cometapi", "t-1", None)

@@ -61,6 +61,15 @@ def test_bytes_that_are_not_what_was_downloaded_are_not_stored(
         store.get("images", place)
 
 
+def test_what_is_deleted_is_gone_and_may_be_deleted_again(store: ObjectStore) -> None:
+    place = key()
+    store.put_bytes(place, DATA, "image/png")
+    for _ in range(2):
+        store.delete("images", place)
+        with pytest.raises(FileNotFoundError):
+            store.get("images", place)
+
+
 def test_a_presigned_url_opens_the_object_without_a_key(store: ObjectStore) -> None:
     place = key()
     store.put_bytes(place, DATA, "image/png")
@@ -145,6 +154,7 @@ def test_a_server_that_is_down_is_unavailable_for_everything(
         lambda: down.put_file("k", spooled, "image/png", {}),
         lambda: down.put_bytes("k", DATA, "image/png"),
         lambda: down.get("images", "k"),
+        lambda: down.delete("images", "k"),
         down.check,
     ):
         with pytest.raises(StorageUnavailable):

@@ -56,7 +56,7 @@ class Simulator:
         return [line for line in lines if kind in {None, line["kind"]}]
 
     def state(self) -> dict[str, Any]:
-        """Return what is going on: active tasks, submissions, counts, settings, faults."""
+        """Return what is going on: tasks, submissions, keys seen, counts, settings, faults."""
         state: dict[str, Any] = self.control("GET", "state")
         return state
 

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 import urllib3
+from fakes.pictures import as_base64, drawn
 from fakes.simulator import Simulator
 from fakes.waiting import wait_until
 from fakes.webhook_sink import WebhookSink
@@ -12,20 +13,21 @@ from journeys.running_service import RunningService
 from service.faults import POINTS
 
 #: The process that each step runs in; the others run in the worker.
-ELSEWHERE = {"enqueue": "web", "receive": "web", "derive": "images"}
+ELSEWHERE = {"upload": "web", "enqueue": "web", "receive": "web", "derive": "images"}
 #: Points that a job meets only if its webhook is lost.
 POLLED = {"poll.after_claim"}
 #: Killed here nothing was sent, and nobody can know that it was not: the job is never sent again.
 NEVER_SENT = {"submit.after_intent"}
 #: Killed here nothing was promised: the caller saw no answer, and repeats.
-NOT_ACCEPTED = {"enqueue.before_commit", "enqueue.after_commit"}
+NOT_ACCEPTED = {"upload.after_put", "enqueue.before_commit", "enqueue.after_commit"}
+PICTURE = as_base64(drawn("PNG", (256, 256)))
 
 
 def hand_in(service: RunningService, prompt: str, callback_url: str) -> str | None:
     """Hand in a job with an idempotency key; None if the connection broke."""
     body = {
         "model": "flux-2-pro",
-        "input": {"prompt": prompt, "width": 256, "height": 256},
+        "input": {"prompt": prompt, "width": 256, "height": 256, "input_image": PICTURE},
         "callback_url": callback_url,
     }
     try:

@@ -94,6 +94,35 @@ def test_moderate_ends_the_task_with_reasons(
     assert [line["status"] for line in simulator.ledger("moderated")][-1] == status
 
 
+def test_word_is_said_while_the_task_is_under_way(simulator: Simulator, caller: FluxCaller) -> None:
+    simulator.change(min_seconds=0.5, max_seconds=0.5)
+    simulator.set_fault("word", args={"status": "Reasoning", "progress": 0.25})
+    task_id = caller.submitted()
+    early = caller.result(task_id)
+    assert (early["status"], early["progress"], early["result"]) == ("Reasoning", 0.25, None)
+    wait_until(lambda: caller.result(task_id)["status"], lambda status: status == "Ready")
+    assert caller.result(task_id)["progress"] is None
+
+
+def test_extra_fields_are_in_the_final_body_and_the_webhook(
+    simulator: Simulator, caller: FluxCaller, sink: WebhookSink
+) -> None:
+    simulator.set_fault("extra_fields", args={"outside": {"a": 1}, "inside": {"seed": "odd"}})
+    body = caller.finished(caller.submitted(webhook_url=sink.url))
+    assert (body["a"], body["result"]["seed"]) == (1, "odd")
+    assert sink.wait_for(1)[0].json == body
+
+
+def test_a_foreign_polling_url_is_given_out_as_told(
+    simulator: Simulator, caller: FluxCaller
+) -> None:
+    url = "http://127.0.0.1:9/v1/get_result?id=elsewhere"
+    simulator.set_fault("foreign_polling_url", args={"url": url})
+    answer = caller.submit().json()
+    assert answer["polling_url"] == url
+    assert caller.finished(answer["id"])["status"] == "Ready"
+
+
 def test_error_ends_the_task_as_error(simulator: Simulator, caller: FluxCaller) -> None:
     simulator.set_fault("error")
     body = caller.finished(caller.submitted())
@@ -120,7 +149,7 @@ def test_late_calls_so_much_later(
     simulator: Simulator, caller: FluxCaller, sink: WebhookSink
 ) -> None:
     simulator.set_fault("late", args={"seconds": 0.4})
-    body = caller.finished(caller.submitted(webhook_url=sink.url))
+    body = caller.finished(caller.submitted("flux-pro-1.1", webhook_url=sink.url))
     sink.wait_for(1)
     assert time.time() - body["result"]["end_time"] >= 0.4
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fakes.flux_caller import FluxCaller
 from fakes.simulator import Simulator
+from simulator.images import encoded
 
 
 def _lines(path: Path, kind: str) -> list[dict[str, object]]:
@@ -26,7 +27,8 @@ def test_an_accepted_line_says_what_was_paid_for_and_hides_the_secret(
         "webhook_url": hook,
         "webhook_secret": hashlib.sha256(b"whisper").hexdigest(),
     }
-    assert (line["model"], line["cost"]) == ("flux-2-pro", 3.0)
+    assert (line["form"], line["model"], line["cost"]) == ("bfl", "flux-2-pro", 3.0)
+    assert line["inputs"] == {}
     assert line["active"] >= 1
     assert line["ts"].endswith("+00:00")
 
@@ -34,7 +36,7 @@ def test_an_accepted_line_says_what_was_paid_for_and_hides_the_secret(
 def test_a_whole_image_in_a_body_is_kept_as_a_digest(
     simulator: Simulator, caller: FluxCaller
 ) -> None:
-    image, prompt = "aGk=" * 5000, "long " * 2000
+    image, prompt = encoded(1300, 1300), "long " * 2000
     caller.submitted(prompt=prompt, input_image=image)
     request = simulator.ledger("accepted")[-1]["request"]
     digest = hashlib.sha256(image.encode()).hexdigest()

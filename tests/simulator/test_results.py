@@ -14,7 +14,7 @@ from PIL import Image
 
 def test_a_task_is_pending_and_then_ready(simulator: Simulator, caller: FluxCaller) -> None:
     simulator.change(min_seconds=0.3, max_seconds=0.3)
-    task_id = caller.submitted(prompt="a blue whale", seed=42)
+    task_id = caller.submitted("flux-pro-1.1", prompt="a blue whale", seed=42)
     pending = caller.result(task_id)
     assert (pending["id"], pending["status"], pending["result"]) == (task_id, "Pending", None)
     body = caller.finished(task_id)
@@ -25,11 +25,36 @@ def test_a_task_is_pending_and_then_ready(simulator: Simulator, caller: FluxCall
     assert 0.3 <= result["duration"] < 5
 
 
+@pytest.mark.parametrize(
+    ("model", "switch"),
+    [
+        ("flux-2-pro", {"disable_pup": True}),
+        ("flux-2-max", {"disable_pup": True}),
+        ("flux-2-flex", {"prompt_upsampling": False}),
+    ],
+)
+def test_flux_2_rewrites_the_prompt_unless_told_not_to(
+    caller: FluxCaller, model: str, switch: dict[str, object]
+) -> None:
+    revised, echoed = (
+        caller.finished(caller.submitted(model, width=64, height=64, **body))["result"]["prompt"]
+        for body in ({}, switch)
+    )
+    assert echoed == "a red fox"
+    assert revised.startswith("a red fox, ")
+
+
+@pytest.mark.parametrize("model", ["flux-2-pro", "flux-2-max"])
+def test_pro_and_max_tell_no_end(caller: FluxCaller, model: str) -> None:
+    result = caller.finished(caller.submitted(model, width=64, height=64))["result"]
+    assert set(result) == {"start_time", "prompt", "seed", "sample"}
+
+
 def test_only_cometapis_form_asks_for_a_key_to_poll(simulator: Simulator) -> None:
     with FluxCaller(simulator.url, comet=True) as caller:
         task_id = caller.submitted()
         assert caller.result(task_id)["id"] == task_id
-        for path, status in (("/flux/v1", 403), ("/v1", 200)):
+        for path, status in (("/flux/v1", 401), ("/v1", 200)):
             url = f"{caller.url}{path}/get_result?id={task_id}"
             assert caller.http.request("GET", url).status == status
 
@@ -64,7 +89,7 @@ def test_the_image_is_a_real_file_of_the_asked_size(
 
 
 @pytest.mark.parametrize(
-    ("model", "size"), [("flux-2-pro", (1024, 768)), ("flux-pro-1.1", (1024, 768))]
+    ("model", "size"), [("flux-2-pro", (1024, 1024)), ("flux-pro-1.1", (1024, 768))]
 )
 def test_without_a_size_the_models_own_is_drawn(
     caller: FluxCaller, model: str, size: tuple[int, int]

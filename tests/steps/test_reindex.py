@@ -8,7 +8,8 @@ import pytest
 from cli.command_line import CommandLine
 from cli.working import finish, job_name, stored_images
 from conftest import Api
-from factories import enqueue, events, job, project_id, run
+from factories import enqueue, events, job, project_id, run, upload
+from fakes.pictures import drawn
 from sqlalchemy import delete, func, select, text, update
 
 from service.documents import Document
@@ -147,7 +148,7 @@ def test_what_does_not_tell_its_job_is_named_and_the_others_come_back(
         rows = {row.job_id: row for row in tx.rows(select(*images.c))}
     garbled, bare, shortened, _ = (rows[job_id] for job_id in job_ids)
     store.put_bytes(garbled.sidecar_key, b'{"format": "darkroom.sidecar.v0"', "application/json")
-    store._client.delete_object(Bucket=store.bucket, Key=bare.sidecar_key)  # noqa: SLF001 - the product deletes nothing yet
+    store.delete(store.bucket, bare.sidecar_key)
     store.put_bytes(shortened.key, b"short", "image/png")
     lose_everything(wiring)
 
@@ -180,13 +181,23 @@ def test_an_image_without_thumbnail_is_given_to_derive(wiring: Wiring, key: NewK
     with wiring.database.transaction() as tx:
         (image,) = tx.rows(select(*images.c))
     store = wiring.object_store
-    store._client.delete_object(Bucket=store.bucket, Key=image.thumbnail_key)  # noqa: SLF001 - as above
+    store.delete(store.bucket, image.thumbnail_key)
     lose_everything(wiring)
     assert reindexed(wiring) == ["added"]
     run(wiring.derive)
     with wiring.database.transaction() as tx:
         (restored,) = tx.rows(select(*images.c))
     assert (restored.id, restored.thumbnail_key) == (image.id, image.thumbnail_key)
+
+
+def test_uploads_beside_the_images_are_passed_over(wiring: Wiring, key: NewKey) -> None:
+    stored_images(wiring, key, 1)
+    upload(wiring, key, drawn("PNG"))
+    keys = [listed for listed, _ in wiring.object_store.listing(wiring.settings.s3_prefix)]
+    assert any("/uploads/" in listed for listed in keys)
+    assert reindexed(wiring) == ["present"]
+    lose_everything(wiring)
+    assert reindexed(wiring) == ["added"]
 
 
 def test_the_whole_listing_is_read_page_by_page(wiring: Wiring) -> None:

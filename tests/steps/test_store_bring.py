@@ -40,7 +40,7 @@ def test_a_dead_url_is_asked_about_once_more_and_the_fresh_one_is_used(
     with ScriptedPeer(GONE) as dead, ScriptedPeer(answer(ok(PNG))) as alive:
         said = b'{"status": "Ready", "result": {"sample": "%b/new.png"}}' % alive.url.encode()
         with ScriptedPeer(answer(ok(said))) as flux:
-            asking = rewire(flux_api_url=flux.url)
+            asking = rewire(flux_api_url=[flux.url])
             job_id = storing(wiring, key, f"{dead.url}/1.png")
             run(asking.store)
             assert job(wiring, job_id).status is Status.SUCCEEDED
@@ -59,7 +59,7 @@ def test_a_dead_url_without_a_fresh_one_is_result_expired(
             same = b'{"status": "Ready", "result": {"sample": "%b/1.png"}}' % dead.url.encode()
             with ScriptedPeer(answer(ok(same if said is None else said))) as flux:
                 job_id = storing(wiring, key, f"{dead.url}/1.png", result_expires_at=ago(1))
-                run(rewire(flux_api_url=flux.url).store)
+                run(rewire(flux_api_url=[flux.url]).store)
             assert len(dead.requests) == len(flux.requests) == 1
         row = job(wiring, job_id)
         assert (row.status, row.error_code) == (Status.FAILED, ErrorCode.RESULT_EXPIRED)
@@ -84,7 +84,7 @@ def test_a_part_of_a_broken_download_is_never_stored(
         said = b'{"status": "Ready", "result": {"sample": "%b/new.png"}}' % alive.url.encode()
         with ScriptedPeer(answer(ok(said))) as flux:
             job_id = storing(wiring, key, f"{dead.url}/1.png", result_expires_at=ago(1))
-            run(rewire(flux_api_url=flux.url).store)
+            run(rewire(flux_api_url=[flux.url]).store)
     row = job(wiring, job_id)
     assert row.status is Status.SUCCEEDED
     _, (image,) = wiring.browse.job(row.project_id, job_id)

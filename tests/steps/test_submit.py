@@ -46,7 +46,7 @@ def test_the_intent_is_committed_before_anything_is_sent(wiring: Wiring, key: Ne
 
 def test_a_worker_past_its_send_deadline_sends_nothing(rewire: Rewire, key: NewKey) -> None:
     with ScriptedPeer(answer(http(200, b'{"id": "t-1"}'))) as peer:
-        wiring = rewire(flux_api_url=peer.url, send_deadline_seconds=0.0)
+        wiring = rewire(flux_api_url=[peer.url], send_deadline_seconds=0.0)
         job_id = enqueue(wiring, key)
         (outcome,) = run(wiring.submit)
     assert isinstance(outcome, NotSent)
@@ -198,7 +198,7 @@ def test_a_withdrawal_and_a_submission_at_once_end_in_one_or_the_other(
     rewire: Rewire, key: NewKey
 ) -> None:
     with ScriptedPeer(answer(http(200, b'{"id": "t-1"}'))) as peer:
-        wiring = rewire(flux_api_url=peer.url, flux_max_active=1000)
+        wiring = rewire(flux_api_url=[peer.url], flux_max_active=1000)
         job_ids = [enqueue(wiring, key) for _ in range(100)]
         project_id = job(wiring, job_ids[0]).project_id
         refused: list[UUID] = []

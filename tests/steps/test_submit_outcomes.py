@@ -51,7 +51,7 @@ def enqueue_each(wiring: Wiring, key: NewKey, names: dict[str, object]) -> dict[
 
 def test_accepted_jobs_wait_for_their_result(rewire: Rewire, key: NewKey) -> None:
     with ScriptedPeer(by_prompt(ACCEPTING)) as peer:
-        wiring = rewire(flux_api_url=peer.url)
+        wiring = rewire(flux_api_url=[peer.url])
         accepted = enqueue_each(wiring, key, dict(ACCEPTING))
         run(wiring.submit, MANY)
         for job_id in accepted.values():
@@ -71,7 +71,7 @@ def test_unknown_outcomes_are_parked_then_written_off_and_never_sent_again(
     rewire: Rewire, key: NewKey
 ) -> None:
     with ScriptedPeer(by_prompt(UNKNOWN)) as peer:
-        wiring = rewire(flux_api_url=peer.url, flux_timeout_seconds=0.5, flux_max_active=MANY)
+        wiring = rewire(flux_api_url=[peer.url], flux_timeout_seconds=0.5, flux_max_active=MANY)
         parked = enqueue_each(wiring, key, dict(UNKNOWN))
         run(wiring.submit, MANY)
         for name, job_id in parked.items():
@@ -100,7 +100,7 @@ def test_unknown_outcomes_are_parked_then_written_off_and_never_sent_again(
 
 def test_a_refused_request_fails_its_job_alone(rewire: Rewire, key: NewKey) -> None:
     with ScriptedPeer(by_prompt(REFUSING)) as peer:
-        wiring = rewire(flux_api_url=peer.url)
+        wiring = rewire(flux_api_url=[peer.url])
         refused = enqueue_each(wiring, key, dict(REFUSING))
         run(wiring.submit, MANY)
         for name, job_id in refused.items():
@@ -125,7 +125,7 @@ def test_what_was_not_sent_goes_back_to_the_queue_and_is_sent_later(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    away = rewire(flux_api_url=f"http://127.0.0.1:{port}/v1")
+    away = rewire(flux_api_url=[f"http://127.0.0.1:{port}/v1"])
     job_id = enqueue(away, key)
     run(away.submit)
     assert_not_sent(away, job_id)
@@ -137,18 +137,45 @@ def test_what_was_not_sent_goes_back_to_the_queue_and_is_sent_later(
 
 def test_an_error_of_ours_before_the_first_byte_is_not_sent(rewire: Rewire, key: NewKey) -> None:
     with ScriptedPeer(answer(http(200, b'{"id": "t-1"}'))) as peer:
-        wiring = rewire(flux_api_url=peer.url)
+        wiring = rewire(flux_api_url=[peer.url])
         job_id = enqueue(wiring, key)
-        put(wiring, job_id, model="flux-withdrawn")
+        put(wiring, job_id, input=["no object"])
         run(wiring.submit)
         assert_not_sent(wiring, job_id)
+    assert peer.connections == 0
+
+
+NEVER: dict[str, tuple[dict[str, object], str]] = {
+    "a model that this release does not offer": ({"model": "flux-withdrawn"}, "flux-withdrawn"),
+    "a picture that is gone": ({"input": {"input_image": f"img_{'0' * 32}"}}, "no longer there"),
+}
+
+
+@pytest.mark.parametrize("why", NEVER)
+def test_what_can_never_be_sent_fails_without_a_charge(
+    rewire: Rewire, key: NewKey, why: str
+) -> None:
+    columns, said = NEVER[why]
+    with ScriptedPeer(answer(http(200, b'{"id": "t-1"}'))) as peer:
+        wiring = rewire(flux_api_url=[peer.url])
+        job_id = enqueue(wiring, key)
+        put(wiring, job_id, **columns)
+        run(wiring.submit)
+    row = job(wiring, job_id)
+    assert (row.status, row.error_code, row.maybe_charged) == (
+        Status.FAILED,
+        ErrorCode.INTERNAL,
+        False,
+    )
+    assert said in row.error_message
+    assert attempts(wiring, job_id)[0].outcome is AttemptOutcome.NOT_SENT
     assert peer.connections == 0
 
 
 def test_what_is_not_sent_waits_longer_each_time_up_to_a_minute(
     rewire: Rewire, key: NewKey
 ) -> None:
-    wiring = rewire(flux_api_url="http://127.0.0.1:9/v1")
+    wiring = rewire(flux_api_url=["http://127.0.0.1:9/v1"])
     for tries, low, high in ((0, 0.3, 1), (3, 3.5, 8), (40_000, 29, 60)):
         job_id = enqueue(wiring, key)
         put(wiring, job_id, tries=tries, attempt_count=tries)
@@ -161,7 +188,7 @@ def test_429_waits_as_told_and_takes_a_slot_away_until_jobs_are_accepted_again(
 ) -> None:
     most = wiring.settings.flux_max_active
     with ScriptedPeer(answer(http(429, b"{}", b"Retry-After: 7"))) as peer:
-        full = rewire(flux_api_url=peer.url)
+        full = rewire(flux_api_url=[peer.url])
         job_ids = [enqueue(full, key), enqueue(full, key)]
         run(full.submit)
     for job_id in job_ids:
@@ -212,7 +239,7 @@ def test_the_database_itself_forbids_a_second_live_attempt(
 ) -> None:
     scripts = {"accepted": ACCEPTING["200"], "unknown": UNKNOWN["500"]}
     with ScriptedPeer(by_prompt(scripts)) as peer:
-        wiring = rewire(flux_api_url=peer.url)
+        wiring = rewire(flux_api_url=[peer.url])
         job_id = enqueue(wiring, key, input={"prompt": live.value if live else "unknown"})
         if live is None:
             wiring.submit.claim(1)

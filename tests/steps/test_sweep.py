@@ -6,6 +6,7 @@ from uuid import UUID
 
 from factories import (
     ACCEPTED,
+    Rewire,
     ago,
     attempts,
     deliveries,
@@ -15,11 +16,13 @@ from factories import (
     put,
 )
 from fakes.ringing import Ringing
+from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from service.keys import NewKey
 from service.messages import Message
 from service.models import Delivery, Image, Pulse
+from service.settings import Provider
 from service.states import AttemptOutcome, ErrorCode, Status
 from service.wiring import Wiring
 
@@ -166,3 +169,21 @@ def test_a_late_answer_after_the_sweep_is_taken(wiring: Wiring, key: NewKey) -> 
     assert job(wiring, job_id).status is Status.GENERATING
     wiring.sweep()
     assert job(wiring, job_id).status is Status.GENERATING
+
+
+def test_jobs_of_a_provider_that_is_not_paid_any_more_go_to_one_that_serves_their_model(
+    rewire: Rewire, wiring: Wiring, key: NewKey
+) -> None:
+    strands, moves = enqueue(wiring, key), enqueue(wiring, key)
+    put(wiring, strands, model="flux-tools/erase-v1")
+    account = rewire(
+        flux_provider=[Provider.COMETAPI], flux_api_key=[SecretStr("k")], flux_api_url=[]
+    )
+    account.sweep()
+    assert (job(wiring, moves).provider, job(wiring, strands).provider) == (
+        "cometapi",
+        "simulator",
+    )
+    put(wiring, moves, status=Status.GENERATING, provider="simulator", task_id="t-1")
+    account.sweep()
+    assert job(wiring, moves).provider == "simulator"

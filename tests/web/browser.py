@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from typing import Any
 from uuid import UUID
 
-from factories import enqueue, project_id
+from factories import enqueue, job, project_id
 from flask.testing import FlaskClient
 from sqlalchemy import insert, update
 from werkzeug.test import TestResponse
@@ -17,6 +17,7 @@ from service.models import images, jobs
 from service.states import FAILED_FROM, ErrorCode, Status
 from service.wiring import Wiring
 
+CSP = "Content-Security-Policy"
 AS_BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
@@ -56,6 +57,18 @@ def words(answer: TestResponse) -> str:
     return " ".join(Page(answer).text.split())
 
 
+def assert_inert(answer: TestResponse) -> None:
+    """Nothing in the page runs or styles but our own files, and the policy forbids the rest."""
+    for tag, attributes in Page(answer).tags:
+        assert tag not in {"style", "svg", "iframe", "object", "base"}
+        assert not [name for name in attributes if name.startswith("on") or name == "style"]
+        assert tag != "script" or attributes["src"].startswith("/static/")
+        assert not attributes.get("href", "").startswith("javascript:")
+    policy = dict(part.strip().split(" ", 1) for part in answer.headers[CSP].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == "'self'"
+
+
 def log_in(client: FlaskClient, key: NewKey) -> FlaskClient:
     assert client.post("/login", data={"api_key": key.api_key}).status_code == 303
     return client
@@ -71,9 +84,17 @@ def failed_job(wiring: Wiring, key: NewKey, code: ErrorCode, **overrides: Any) -
     return job_id
 
 
-def shown_image(wiring: Wiring, key: NewKey, prompt: str = "a lighthouse") -> UUID:
+def shown_image(
+    wiring: Wiring,
+    key: NewKey,
+    prompt: str = "a lighthouse",
+    *,
+    revised_prompt: str | None = None,
+    **given: object,
+) -> UUID:
     """Make the rows of a stored image and return its id; its bytes are nowhere."""
-    job_id = enqueue(wiring, key, input={"prompt": prompt, "width": 256, "height": 128})
+    whole = {"prompt": prompt, "width": 256, "height": 128, **given}
+    job_id = enqueue(wiring, key, input=whole)
     image_id = new_id()
     row = {
         "id": image_id,
@@ -88,6 +109,8 @@ def shown_image(wiring: Wiring, key: NewKey, prompt: str = "a lighthouse") -> UU
         "sha256": "ab" * 32,
         "model": "flux-2-pro",
         "prompt": prompt,
+        "revised_prompt": revised_prompt,
+        "parent_image_ids": job(wiring, job_id).parent_image_ids,
     }
     ended = update(jobs).where(jobs.c.id == job_id)
     with wiring.database.transaction() as tx:

@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 
 from service.errors import BodyTooLarge, MalformedRequest
-from service.web.parsing import MAX_DEPTH, MAX_TOKENS, parse_object, read_body, read_moment
+from service.web.parsing import (
+    MAX_DEPTH,
+    MAX_IMAGE_BODY_BYTES,
+    MAX_TOKENS,
+    parse_object,
+    read_body,
+    read_moment,
+)
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "job_bodies.jsonl"
 
@@ -41,7 +48,7 @@ def vectors() -> list[dict[str, Any]]:
         ),
         ("many unknown fields", "application/json", 422, _job(**many["many"]).encode()),
         ("more values than a job has", "application/json", 400, b"[%s1]" % (b"1," * MAX_TOKENS)),
-        ("25 MB and a byte", "application/json", 413, b" " * 25_000_001),
+        ("30 MB and a byte", "application/json", 413, b" " * 30_000_001),
     ]
     names = ("rule", "content_type", "status", "body")
     return found + [dict(zip(names, case, strict=True)) for case in big]
@@ -169,10 +176,17 @@ def test_a_hostile_body_is_refused_in_time_linear_in_its_length(text: str) -> No
     assert time.monotonic() - began < 1
 
 
-def test_an_image_of_twenty_megabytes_is_read(api: Api) -> None:
-    image = base64.b64encode(bytes(15_000_000)).decode()
+def test_one_image_of_upstreams_largest_size_is_read() -> None:
+    image = base64.b64encode(bytes(20 * 1024 * 1024)).decode()
     body = _job(input={"prompt": "x", "input_image": image}).encode()
+    assert len(body) < MAX_IMAGE_BODY_BYTES
     assert parse_object(body)["input"]["input_image"] == image
+
+
+def test_whoever_sends_too_much_is_told_of_uploads(api: Api) -> None:
+    refused = post(api, b" " * (MAX_IMAGE_BODY_BYTES + 1))
+    assert (refused.status_code, refused.json["code"]) == (413, "body_too_large")
+    assert "POST /v1/uploads" in refused.json["detail"]
 
 
 def test_brackets_inside_of_strings_are_no_nesting() -> None:

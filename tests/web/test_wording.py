@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.web.wording import span
+from service.web.wording import file_size, span
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,11 @@ from service.web.wording import span
 )
 def test_durations_read_in_two_units_at_most(seconds: float, said: str) -> None:
     assert span(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "said"),
+    [(312, "312 bytes"), (1_000, "1 kB"), (214_321, "214 kB"), (1_430_000, "1.4 MB")],
+)
+def test_sizes_read_in_the_unit_that_fits(size_bytes: int, said: str) -> None:
+    assert file_size(size_bytes) == said

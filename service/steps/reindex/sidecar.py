@@ -22,6 +22,9 @@ def _uuid(kind: Kind) -> BeforeValidator:
     return BeforeValidator(read)
 
 
+ImageId = Annotated[UUID, _uuid(Kind.IMAGE)]
+
+
 class _Event(BaseModel):
     seq: int
     type: str
@@ -34,7 +37,7 @@ class Sidecar(BaseModel):
     """What derive has written."""
 
     format: Literal["darkroom.sidecar.v1"]
-    image_id: Annotated[UUID, _uuid(Kind.IMAGE)]
+    image_id: ImageId
     job_id: Annotated[UUID, _uuid(Kind.JOB)]
     project: str
     key: str
@@ -46,6 +49,8 @@ class Sidecar(BaseModel):
     seed: Decimal | None
     model: str
     input: dict[str, Any]
+    parent_image_ids: list[ImageId] = []
+    revised_prompt: str | None = None
     metadata: dict[str, str]
     priority: int
     idempotency_key: str | None
@@ -78,6 +83,7 @@ class Sidecar(BaseModel):
             include={
                 *("model", "input", "metadata", "priority", "callback_url", "callback_events"),
                 *("provider", "task_id", "cost_estimated", "start_at", "expires_at"),
+                "parent_image_ids",
                 *("submitted_at", "generated_at", "completed_at"),
             }
         )
@@ -102,7 +108,7 @@ class Sidecar(BaseModel):
         told = self.model_dump(
             include={
                 *("job_id", "created_at", "content_type", "width", "height", "bytes"),
-                *("sha256", "seed", "model"),
+                *("sha256", "seed", "model", "parent_image_ids", "revised_prompt"),
             }
         )
         return {**told, "id": self.image_id, "prompt": str(self.input.get("prompt", ""))}

@@ -60,7 +60,7 @@ class Bucket(Protocol):
 class Flux(Protocol):
     """Asked once for a fresh URL when the first one is dead."""
 
-    def result(self, task_id: str, polling_url: str | None) -> Result:
+    def result(self, provider: str, task_id: str, polling_url: str | None) -> Result:
         """Say how a task stands, or raise FluxUnavailable."""
         ...
 
@@ -74,6 +74,7 @@ class Ripe:
     attempt_number: int
     tries: int
     model: str
+    provider: str
     task_id: str | None
     polling_url: str | None
     created_at: datetime
@@ -180,7 +181,7 @@ class Bring:
         if ripe.task_id is None:
             return None
         try:
-            again = self.flux.result(ripe.task_id, ripe.polling_url)
+            again = self.flux.result(ripe.provider, ripe.task_id, ripe.polling_url)
         except FluxUnavailable:
             return None
         return again.url if isinstance(again, Ready) and again.url != ripe.url else None

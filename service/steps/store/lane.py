@@ -65,6 +65,7 @@ class Store:
                     jobs.c.attempt_count,
                     jobs.c.tries,
                     jobs.c.model,
+                    jobs.c.provider,
                     jobs.c.task_id,
                     jobs.c.polling_url,
                     jobs.c.created_at,
@@ -115,7 +116,12 @@ class Store:
                 self.bring.spool.drop(ripe.job_id)
 
     def _succeed(self, tx: Transaction, ripe: Ripe, stored: Stored) -> None:
-        job = tx.first(select(jobs.c.input, jobs.c.result).where(jobs.c.id == ripe.job_id))
+        job = tx.first(
+            select(jobs.c.input, jobs.c.result, jobs.c.parent_image_ids).where(
+                jobs.c.id == ripe.job_id
+            )
+        )
+        prompt = str(job.input.get("prompt", "")) if job else ""
         image: dict[str, Any] = {
             "id": new_id(),
             "job_id": ripe.job_id,
@@ -129,7 +135,9 @@ class Store:
             "sha256": stored.sha256,
             "seed": _seed(job.result if job else None),
             "model": ripe.model,
-            "prompt": str(job.input.get("prompt", "")) if job else "",
+            "prompt": prompt,
+            "revised_prompt": _revised(prompt, job.result if job else None),
+            "parent_image_ids": job.parent_image_ids if job else [],
         }
         row = self.moves.move(
             tx,
@@ -180,3 +188,9 @@ def _seed(result: dict[str, Any] | None) -> Decimal | None:
     if isinstance(seed, bool) or not isinstance(seed, int) or abs(seed) >= 10**39:
         return None
     return Decimal(seed)
+
+
+def _revised(prompt: str, result: dict[str, Any] | None) -> str | None:
+    """Return what upstream drew by, if it says so and it is not what the caller asked for."""
+    said = (result or {}).get("prompt")
+    return said if isinstance(said, str) and said and said != prompt else None

@@ -48,6 +48,8 @@ class ImageRow(Protocol):
     seed: Decimal | None
     model: str
     prompt: str
+    revised_prompt: str | None
+    parent_image_ids: list[UUID]
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Documents:
             "priority": _PRIORITY_NAMES[row.priority],
             "batch_id": None,
             "retry_of": None,
+            "parent_image_ids": _image_ids(row.parent_image_ids),
             "created_at": when(row.created_at),
             "start_at": when(row.start_at),
             "expires_at": when(row.expires_at),
@@ -121,6 +124,8 @@ class Documents:
             "created_at": when(row.created_at),
             "model": row.model,
             "prompt": row.prompt,
+            "revised_prompt": row.revised_prompt,
+            "parent_image_ids": _image_ids(row.parent_image_ids),
             **self._job_image(row),
             "urls": {
                 "self": place,
@@ -188,6 +193,10 @@ def when(moment: datetime | None) -> str | None:
 def credits_text(amount: Decimal | None) -> str | None:
     """Return credits as a decimal string without trailing zeros: `4.5`, `3`."""
     return None if amount is None else f"{amount.normalize():f}"
+
+
+def _image_ids(ids: Sequence[UUID]) -> list[str]:
+    return [public_id(Kind.IMAGE, one) for one in ids]
 
 
 def _thin(value: object, chars: int) -> object:

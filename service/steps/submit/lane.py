@@ -7,26 +7,24 @@ is never sent again (README, "The paid call").
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
-from uuid import UUID
+from typing import Any
 
 from sqlalchemy import Row, func, insert, select, update
 
 from service import gate
 from service.clock import seconds
 from service.database import Database, Transaction
-from service.errors import FenceClosed
 from service.faults import fault_point
-from service.generation import Catalogue
 from service.ids import new_id
 from service.logs import get_log
 from service.metrics import SUBMISSIONS
 from service.models import Attempt, jobs
 from service.moves import Moves, note
 from service.states import AttemptOutcome, ErrorCode, Status
-from service.upstream import Accepted, NotSent, Refused, SubmitOutcome, Unknown
+from service.steps.submit.send import Intent, Send
+from service.upstream import Accepted, NotSent, Refused, SubmitOutcome, Unknown, Unusable
 
 log = get_log(__name__)
 
@@ -37,98 +35,41 @@ PARK_AFTER_TIMEOUTS = 7 / 6
 TOO_MANY_REQUESTS = 429
 
 
-class Flux(Protocol):
-    """The paid call."""
-
-    def submit(
-        self, path: str, body: Mapping[str, Any], before_send: Callable[[], None]
-    ) -> SubmitOutcome:
-        """Send once and say what became of it."""
-        ...
-
-
-#: Returns `webhook_url` and `webhook_secret` of an attempt, or nothing where Flux cannot call us.
-WebhookAddress = Callable[[UUID], Mapping[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """A job whose one POST is ours to send, until `send_by` on the monotonic clock."""
-
-    job_id: UUID
-    attempt_id: UUID
-    attempt_number: int
-    model: str
-    input: Mapping[str, Any]
-    tries: int
-    send_by: float
-
-
 @dataclass(frozen=True)
 class Submit:
     """The step of the submit lane."""
 
     database: Database
     moves: Moves
-    catalogue: Catalogue
-    flux: Flux
-    webhook_address: WebhookAddress
+    send: Send
     #: False while results that S3 does not take nearly fill this host's spool.
     may_spend: Callable[[], bool]
-    provider: str
-    max_active: int
+    #: Those that we pay, by preference.
+    providers: Sequence[str]
+    #: Tasks that each of them may hold of us, in all and of the models with slots of their own.
+    limits: gate.Slots
     send_deadline_seconds: float
     timeout_seconds: float
     unconfirmed_grace_seconds: float
-    poll_after_seconds: float
+    #: First question about a job of a model, seconds after its submission.
+    poll_after_seconds: Callable[[str], float]
 
     def claim(self, limit: int) -> list[Intent]:
         """Commit the intent to pay for as many queued jobs as there are slots and an open gate."""
         if not self.may_spend():
             log.warning("submit_held", reason="the spool of results is nearly full")
             return []
-        send_by = time.monotonic() + self.send_deadline_seconds
-        with self.database.transaction() as tx:
-            room = min(limit, gate.room(tx, self.provider, self.max_active))
-            intents = self._take(tx, room, send_by) if room else []
+        intents: list[Intent] = []
+        for provider in self.providers:
+            if len(intents) < limit:
+                intents += self._claim_of(provider, limit - len(intents))
         if intents:
             fault_point("submit.after_intent")
         return intents
 
     def act(self, claim: Intent) -> SubmitOutcome:
         """Send the paid POST, once."""
-        began = time.monotonic()
-        sending = False
-
-        def fence() -> None:
-            nonlocal sending
-            if time.monotonic() > claim.send_by:
-                raise FenceClosed("too late after the intent; nothing was sent")
-            sending = True
-
-        outcome: SubmitOutcome
-        try:
-            path = self.catalogue[claim.model].path
-            body = {**claim.input, **self.webhook_address(claim.attempt_id)}
-            outcome = self.flux.submit(path, body, fence)
-        except FenceClosed as error:
-            outcome = NotSent(str(error))
-        except Exception as error:
-            # a bug of ours; once the first byte may have left, it could mean a paid job
-            log.exception("submit_crashed", job_id=str(claim.job_id))
-            reason = f"internal error ({type(error).__name__})"
-            outcome = Unknown(reason) if sending else NotSent(reason)
-        fault_point("submit.after_send")
-        log.info(
-            "submit_attempt",
-            job_id=str(claim.job_id),
-            attempt=claim.attempt_number,
-            outcome=type(outcome).__name__.lower(),
-            duration_ms=round((time.monotonic() - began) * 1000),
-            task_id=outcome.task_id if isinstance(outcome, Accepted) else None,
-            reason=None if isinstance(outcome, Accepted) else outcome.reason,
-        )
-        return outcome
+        return self.send(claim)
 
     def record(self, ended: list[tuple[Intent, SubmitOutcome]]) -> None:
         """Write down every outcome; a webhook may have moved the job on already."""
@@ -142,17 +83,28 @@ class Submit:
                         self._accepted(tx, intent, outcome)
                     case NotSent():
                         self._not_sent(tx, intent, outcome)
+                    case Unusable():
+                        self._unusable(tx, intent, outcome)
                     case Refused():
                         self._refused(tx, intent, outcome)
                     case Unknown():
                         self._unknown(tx, intent, outcome)
         fault_point("submit.after_record")
 
-    def _take(self, tx: Transaction, room: int, send_by: float) -> list[Intent]:
+    def _claim_of(self, provider: str, limit: int) -> list[Intent]:
+        send_by = time.monotonic() + self.send_deadline_seconds
+        with self.database.transaction() as tx:
+            room = gate.room(tx, provider, self.limits)
+            free = {pool: min(limit, slots) for pool, slots in room.items()}
+            return self._take(tx, provider, free, send_by) if free[gate.ACCOUNT] else []
+
+    def _take(
+        self, tx: Transaction, provider: str, free: gate.Slots, send_by: float
+    ) -> list[Intent]:
         silent = self.send_deadline_seconds + self.timeout_seconds * PARK_AFTER_TIMEOUTS
         rows = tx.rows(
             update(jobs)
-            .where(jobs.c.id.in_(select(gate.turns(self.provider, room).c.id)))
+            .where(jobs.c.id.in_(select(gate.turns(provider, free).c.id)))
             .values(
                 status=Status.SUBMITTING,
                 due_at=func.now() + seconds(silent),
@@ -163,21 +115,32 @@ class Submit:
         )
         if not rows:
             return []
-        gate.probe_sent(tx, self.provider)
+        gate.probe_sent(tx, provider)
         intents = [
-            Intent(row.id, new_id(), row.attempt_count, row.model, row.input, row.tries, send_by)
+            Intent(
+                job_id=row.id,
+                project_id=row.project_id,
+                attempt_id=new_id(),
+                attempt_number=row.attempt_count,
+                provider=provider,
+                pool=row.pool,
+                model=row.model,
+                input=row.input,
+                tries=row.tries,
+                send_by=send_by,
+            )
             for row in rows
         ]
         begun = [
             {"id": one.attempt_id, "job_id": one.job_id, "number": one.attempt_number}
             for one in intents
         ]
-        tx.execute(insert(Attempt).values([{**one, "provider": self.provider} for one in begun]))
+        tx.execute(insert(Attempt).values([{**one, "provider": provider} for one in begun]))
         note(tx, rows, Status.SUBMITTING, "Sending it to Flux")
         return intents
 
     def _accepted(self, tx: Transaction, intent: Intent, outcome: Accepted) -> None:
-        gate.answered(tx, self.provider, self.max_active)
+        gate.answered(tx, intent.provider, intent.pool, self.limits)
         facts: dict[str, Any] = {
             "task_id": outcome.task_id,
             "polling_url": outcome.polling_url,
@@ -191,7 +154,7 @@ class Submit:
             "Flux accepted it",
             attempt_number=intent.attempt_number,
             detail={"task_id": outcome.task_id},
-            due_at=func.now() + seconds(self.poll_after_seconds),
+            due_at=func.now() + seconds(self.poll_after_seconds(intent.model)),
             **facts,
         )
         if moved is None:
@@ -218,17 +181,28 @@ class Submit:
         if self._requeue(tx, intent, outcome.reason, _backoff_seconds(intent.tries)):
             _close_attempt(tx, intent, AttemptOutcome.NOT_SENT, error=outcome.reason)
 
+    def _unusable(self, tx: Transaction, intent: Intent, outcome: Unusable) -> None:
+        moved = self.moves.fail(
+            tx,
+            intent.job_id,
+            ErrorCode.INTERNAL,
+            f"It could not be sent, nothing was charged: {outcome.reason}",
+            attempt_number=intent.attempt_number,
+        )
+        if moved:
+            _close_attempt(tx, intent, AttemptOutcome.NOT_SENT, error=outcome.reason)
+
     def _refused(self, tx: Transaction, intent: Intent, outcome: Refused) -> None:
         if outcome.http_status == TOO_MANY_REQUESTS:
-            gate.shrink(tx, self.provider)
+            gate.shrink(tx, intent.provider, intent.pool)
             wait = outcome.retry_after_seconds
             moved = self._requeue(tx, intent, "Flux has no free slot (429)", wait)
         elif outcome.http_status in gate.ACCOUNT_STATUSES:
             reason = gate.ACCOUNT_STATUSES[outcome.http_status]
-            gate.close(tx, self.provider, reason)
+            gate.close(tx, intent.provider, reason)
             moved = self._requeue(tx, intent, reason, 1.0)
         else:
-            gate.answered(tx, self.provider, self.max_active)
+            gate.answered(tx, intent.provider, intent.pool, self.limits)
             moved = self.moves.fail(
                 tx,
                 intent.job_id,
@@ -260,7 +234,7 @@ class Submit:
         )
 
     def _unknown(self, tx: Transaction, intent: Intent, outcome: Unknown) -> None:
-        gate.unanswered(tx, self.provider)
+        gate.unanswered(tx, intent.provider)
         moved = self.moves.move(
             tx,
             intent.job_id,

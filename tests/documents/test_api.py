@@ -31,7 +31,8 @@ def row(**more: Any) -> Any:  # noqa: ANN401 - a job's columns
             ),
             "id": new_id(), "status": Status.FAILED, "model": "flux-2-pro", "priority": 1,
             "input": {"prompt": "x"}, "metadata": {}, "created_at": NOW, "provider": "bfl",
-            "attempt_count": 1, "maybe_charged": False, "callback_events": [], **more,
+            "attempt_count": 1, "maybe_charged": False, "callback_events": [],
+            "parent_image_ids": [], **more,
         }
     )  # fmt: skip
 
@@ -63,6 +64,7 @@ def test_a_callback_stays_under_20_kb_whatever_the_caller_wrote(
             "width": 256,
         },
         metadata={f"{number:02}" * 20: of_metadata * fitting for number in range(16)},
+        parent_image_ids=[new_id() for _ in range(10)],
         callback_url="https://example.com/" + "a" * 2063,
         callback_events=["job.succeeded", "job.failed", "job.canceled"],
         error_code=ErrorCode.UPSTREAM_ERROR,
@@ -75,6 +77,7 @@ def test_a_callback_stays_under_20_kb_whatever_the_caller_wrote(
     assert list(said) == ["type", "timestamp", "sequence", "data"]
     assert said["data"]["metadata"] == whole.metadata
     assert said["data"]["input"]["width"] == 256
+    assert len(said["data"]["parent_image_ids"]) == 10
     assert said["data"]["input"]["prompt"].endswith("… (32000 characters)")
     assert list(said["data"]) == list(DOCUMENTS.job(whole, []))
 

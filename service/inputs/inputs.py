@@ -1,0 +1,212 @@
+"""The one module that knows what stands behind the pictures in a job's input.
+
+A caller gives a URL, base64, or the id of an image or upload of ours. Base64 is stored as an upload
+and its id kept in its place, so that jobs stay small. At submit time every id becomes a presigned
+URL where the model takes one, and base64 where it does not.
+"""
+
+import base64
+import binascii
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy import Row, literal, select, union_all, update
+
+from service.database import Database, Transaction
+from service.errors import FieldError, InputGone, InvalidRequest, ResultInvalid
+from service.generation import (
+    Catalogue,
+    ImageSource,
+    Model,
+    PictureSize,
+    check_pictures,
+    image_source,
+)
+from service.ids import Kind, public_id, read_id
+from service.inputs.uploads import Handed, Uploads, is_usable, not_an_image
+from service.models import images, uploads
+
+#: How long upstream may fetch an input image after the submission, seconds.
+INPUT_URL_LIFETIME_SECONDS = 300
+
+_KINDS = {ImageSource.IMAGE: Kind.IMAGE, ImageSource.UPLOAD: Kind.UPLOAD}
+_UNKNOWN = "there is no such image or upload"
+
+
+class Bucket(Protocol):
+    """Where images and uploads live."""
+
+    def get(self, bucket: str, key: str) -> bytes:
+        """Return an object, or raise FileNotFoundError or StorageUnavailable."""
+        ...
+
+    def presign(self, bucket: str, key: str, lifetime_seconds: int) -> str:
+        """Return a URL that opens an object without a key."""
+        ...
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What is known of the pictures in an input; by parameter, URLs left out."""
+
+    sizes: Mapping[str, PictureSize]
+    #: Images of ours among them, in the order of the model's parameters, each once.
+    parent_image_ids: list[UUID]
+    #: Those given as base64, not stored yet.
+    handed: Mapping[str, Handed]
+    errors: list[FieldError]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Looks behind the pictures of an input, keeps them, and puts them into upstream's words."""
+
+    database: Database
+    bucket: Bucket
+    catalogue: Catalogue
+    uploads: Uploads
+
+    def examine(self, project_id: UUID, model: Model, cleaned: Mapping[str, Any]) -> Examined:
+        """Look into or up every picture of an input that `validate_input` has cleaned.
+
+        Raises:
+            DatabaseUnavailable: what the ids name could not be looked up.
+        """
+        given = _pictures(model, cleaned)
+        ids = {name: value for name, value in given.items() if image_source(value) in _KINDS}
+        found = self._find(project_id, ids.values())
+        sizes = {
+            name: PictureSize(found[value].width, found[value].height, found[value].bytes)
+            for name, value in ids.items()
+            if value in found
+        }
+        errors = [FieldError(f"/input/{name}", _UNKNOWN) for name in ids if name not in sizes]
+        handed = {}
+        for name, value in given.items():
+            if image_source(value) is ImageSource.BASE64:
+                try:
+                    handed[name] = Handed.in_memory(base64.b64decode(value, validate=True))
+                    sizes[name] = handed[name].size
+                except (binascii.Error, ResultInvalid) as error:
+                    errors.append(FieldError(f"/input/{name}", not_an_image(error)))
+        errors += check_pictures(model, cleaned, sizes)
+        parents = [
+            found[value].id
+            for value in ids.values()
+            if value in found and image_source(value) is ImageSource.IMAGE
+        ]
+        return Examined(sizes, list(dict.fromkeys(parents)), handed, errors)
+
+    def keep(
+        self, project_id: UUID, cleaned: Mapping[str, Any], examined: Examined
+    ) -> dict[str, Any]:
+        """Store the pictures given as base64; return the input with their ids in their place.
+
+        Raises:
+            StorageUnavailable: S3 did not confirm one of them.
+            DatabaseUnavailable: nothing was stored.
+        """
+        ids = self.uploads.add(project_id, list(examined.handed.values()))
+        kept = zip(examined.handed, ids, strict=True)
+        return {**cleaned, **{name: public_id(Kind.UPLOAD, one) for name, one in kept}}
+
+    def refer(
+        self, tx: Transaction, project_id: UUID, model: Model, kept: Mapping[str, Any]
+    ) -> None:
+        """Let the uploads that an input names live as long as the job of this transaction.
+
+        Raises:
+            InvalidRequest: one of them has expired meanwhile; roll back.
+        """
+        named = {
+            name: upload_id
+            for name, value in _pictures(model, kept).items()
+            if (upload_id := read_id(Kind.UPLOAD, value)) is not None
+        }
+        if not named:
+            return
+        mine = (uploads.c.project_id == project_id, uploads.c.id.in_(named.values()))
+        # only those that could expire are locked, in one order: an upload that many jobs share
+        # holds nobody up, and nobody waits in a circle
+        mortal = (
+            select(uploads.c.id)
+            .where(*mine, uploads.c.expires_at.is_not(None), is_usable())
+            .order_by(uploads.c.id)
+            .with_for_update()
+            .cte()
+        )
+        tx.execute(
+            update(uploads).where(uploads.c.id.in_(select(mortal.c.id))).values(expires_at=None)
+        )
+        lasting = select(uploads.c.id).where(*mine, uploads.c.expires_at.is_(None), is_usable())
+        there = {row.id for row in tx.rows(lasting)}
+        if gone := [name for name, upload_id in named.items() if upload_id not in there]:
+            raise InvalidRequest(
+                "The job was not accepted; nothing was spent.",
+                [FieldError(f"/input/{name}", _UNKNOWN) for name in gone],
+            )
+
+    def body(self, project_id: UUID, model: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return upstream's request body, without its webhook fields, for a job's input.
+
+        Raises:
+            StorageUnavailable: S3 does not answer.
+            DatabaseUnavailable: what the ids name could not be looked up.
+            InputGone: an image or upload is no longer there.
+        """
+        facts = self.catalogue[model]
+        ids = {
+            name: value
+            for name, value in _pictures(facts, given).items()
+            if image_source(value) in _KINDS
+        }
+        found = self._find(project_id, ids.values())
+        sent = dict(given)
+        for name, value in ids.items():
+            if value not in found:
+                raise InputGone(f"{name}: {value} is no longer there")
+            place = found[value]
+            sent[name] = (
+                self.bucket.presign(place.bucket, place.key, INPUT_URL_LIFETIME_SECONDS)
+                if facts.takes_url(name, given)
+                else self._base64(name, value, place)
+            )
+        return sent
+
+    def _base64(self, name: str, value: str, place: Row[Any]) -> str:
+        try:
+            return base64.b64encode(self.bucket.get(place.bucket, place.key)).decode()
+        except FileNotFoundError as error:
+            raise InputGone(f"{name}: the bucket does not hold {value} any more") from error
+
+    def _find(self, project_id: UUID, ids: Collection[str]) -> dict[str, Row[Any]]:
+        """Look up images and uploads of a project by their public ids; what is not there is not."""
+        if not ids:
+            return {}
+        asked = [
+            select(literal(kind.value).label("kind"), *_columns(table)).where(
+                table.c.project_id == project_id,
+                table.c.id.in_([uuid for one in ids if (uuid := read_id(kind, one))]),
+                *conditions,
+            )
+            for kind, table, conditions in (
+                (Kind.IMAGE, images, ()),
+                (Kind.UPLOAD, uploads, (is_usable(),)),
+            )
+        ]
+        with self.database.transaction() as tx:
+            rows = tx.rows(union_all(*asked))
+        return {public_id(Kind(row.kind), row.id): row for row in rows}
+
+
+def _pictures(model: Model, given: Mapping[str, Any]) -> dict[str, str]:
+    """Return the pictures in an input, in the order of the model's parameters."""
+    return {
+        name: given[name] for name in model.image_parameters if isinstance(given.get(name), str)
+    }
+
+
+def _columns(table: Any) -> list[Any]:  # noqa: ANN401 - SQLAlchemy's Table
+    return [table.c[name] for name in ("id", "bucket", "key", "width", "height", "bytes")]

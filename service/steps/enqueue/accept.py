@@ -1,0 +1,164 @@
+"""Enqueue: a caller's request becomes a committed job, or a clear answer why not.
+
+The 202 is given only after the commit. A repeat with the same Idempotency-Key finds the same job,
+before its pictures are looked at or stored again.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, func, select
+
+from service.database import Database
+from service.documents import PRIORITIES
+from service.errors import (
+    DatabaseUnavailable,
+    FieldError,
+    IdempotencyConflict,
+    NotCancelable,
+    NotFound,
+)
+from service.faults import fault_point
+from service.generation import Model
+from service.ids import new_id
+from service.logs import get_log
+from service.messages import Message
+from service.models import jobs
+from service.moves import Moves, add_job
+from service.states import Status
+from service.steps.enqueue.check import Check, Checked
+from service.steps.enqueue.request import JobRequest
+
+log = get_log(__name__)
+
+
+@dataclass(frozen=True)
+class Enqueued:
+    """The job, and whether it was there before."""
+
+    row: Row[Any]
+    replayed: bool
+
+
+@dataclass(frozen=True)
+class Enqueue(Check):
+    """Accepts jobs into the queue, and lets callers withdraw them while they are in it."""
+
+    database: Database
+    moves: Moves
+
+    def accept(self, project_id: UUID, request: JobRequest) -> Enqueued:
+        """Check everything, store the pictures given as base64, then commit the job.
+
+        Raises:
+            InvalidRequest: with every field that is wrong.
+            IdempotencyConflict: the key belongs to another request.
+            StorageUnavailable: a picture could not be stored; nothing was accepted.
+            DatabaseUnavailable: nothing was accepted, or a repeat with the same key will find it.
+        """
+        if request.idempotency_key is not None:
+            with self.database.transaction() as tx:
+                row = tx.first(_under_key(project_id, request))
+            if row is not None:
+                return _replay(row, request)
+        checked = self.examine(
+            project_id,
+            request.model,
+            request.input,
+            provider=request.provider,
+            callback_url=request.callback_url,
+        ).whole("The job was not accepted; nothing was spent.")
+        kept = self.inputs.keep(project_id, checked.cleaned, checked.examined)
+        job_id = new_id()
+        try:
+            return self._insert(
+                project_id,
+                request,
+                checked.model,
+                {
+                    **_columns(request, checked),
+                    "id": job_id,
+                    "project_id": project_id,
+                    "input": kept,
+                },
+            )
+        except DatabaseUnavailable:
+            # the commit may have happened all the same (F3): look by our own id, once
+            with self.database.transaction() as tx:
+                row = tx.first(select(*jobs.c).where(jobs.c.id == job_id))
+            if row is None:
+                raise
+            return Enqueued(row, replayed=False)
+
+    def cancel(self, project_id: UUID, job_id: UUID) -> Row[Any]:
+        """Withdraw a queued job; canceling a canceled one changes nothing.
+
+        Raises:
+            NotFound: no such job in this project.
+            NotCancelable: it has left the queue; the money is spent.
+        """
+        mine = select(*jobs.c).where(jobs.c.id == job_id, jobs.c.project_id == project_id)
+        with self.database.transaction() as tx:
+            row: Row[Any] | None = tx.first(mine)
+            if row is None:
+                raise NotFound("There is no such job.")
+            moved = self.moves.move(tx, job_id, Status.CANCELED, "Withdrawn by the caller")
+            if moved is not None:
+                log.info("job_canceled", job_id=str(job_id))
+                return moved
+            row = tx.first(mine)
+        if row is None or row.status is not Status.CANCELED:
+            status = row.status.value if row is not None else "gone"
+            raise NotCancelable(f"The job is {status}; only a queued job can be canceled.")
+        return row
+
+    def _insert(
+        self, project_id: UUID, request: JobRequest, model: Model, columns: dict[str, Any]
+    ) -> Enqueued:
+        with self.database.transaction() as tx:
+            row = add_job(tx, "Accepted into the queue", columns)
+            if row is None:
+                return _replay(tx.first(_under_key(project_id, request)), request)
+            self.inputs.refer(tx, project_id, model, row.input)
+            tx.ring_after_commit(Message.SUBMIT)
+            fault_point("enqueue.before_commit")
+        fault_point("enqueue.after_commit")
+        log.info("job_enqueued", job_id=str(row.id), model=row.model, project_id=str(project_id))
+        return Enqueued(row, replayed=False)
+
+
+def _columns(request: JobRequest, checked: Checked) -> dict[str, Any]:
+    return {
+        "model": checked.model.name,
+        "metadata": dict(request.metadata),
+        "priority": PRIORITIES[request.priority],
+        "idempotency_key": request.idempotency_key,
+        "request_sha256": request.sha256,
+        "callback_url": request.callback_url,
+        "callback_events": request.callback_events,
+        "callback_form": request.callback_form,
+        "callback_secret": request.callback_secret,
+        "parent_image_ids": checked.examined.parent_image_ids,
+        "start_at": request.start_at,
+        "expires_at": request.expires_at,
+        "due_at": request.start_at or func.now(),
+        "provider": checked.provider,
+        "pool": checked.model.pool,
+        "cost_estimated": checked.quote.credits,
+    }
+
+
+def _under_key(project_id: UUID, request: JobRequest) -> Select[Any]:
+    return select(*jobs.c).where(
+        jobs.c.project_id == project_id, jobs.c.idempotency_key == request.idempotency_key
+    )
+
+
+def _replay(row: Row[Any] | None, request: JobRequest) -> Enqueued:
+    if row is None or row.request_sha256 != request.sha256:
+        raise IdempotencyConflict(
+            "This Idempotency-Key was used with another body.",
+            [FieldError("/headers/Idempotency-Key", "use a new key for a new request")],
+        )
+    return Enqueued(row, replayed=True)

@@ -1,0 +1,35 @@
+"""What a caller asks for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from service.models import CallbackForm
+from service.moves import event_type
+from service.states import TERMINAL
+
+#: Events a caller hears of unless the request names others.
+DEFAULT_CALLBACK_EVENTS = sorted(event_type(status) for status in TERMINAL)
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """A job of the right shape but not yet checked against the catalogue."""
+
+    model: str
+    input: Mapping[str, Any]
+    #: SHA-256 of the request, to tell a repeat from a reuse of its key.
+    sha256: bytes
+    #: Who shall be paid; None leaves it to us.
+    provider: str | None = None
+    callback_url: str | None = None
+    callback_events: list[str] = field(default_factory=lambda: list(DEFAULT_CALLBACK_EVENTS))
+    callback_form: CallbackForm = CallbackForm.STANDARD
+    #: Sent back in the headers of a callback of Flux's form.
+    callback_secret: str | None = field(default=None, repr=False)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    priority: str = "normal"
+    start_at: datetime | None = None
+    expires_at: datetime | None = None
+    idempotency_key: str | None = None

@@ -1,0 +1,6 @@
+"""Submit: the step of its lane, and the one send of an intent."""
+
+from service.steps.submit.lane import Submit
+from service.steps.submit.send import Intent, Send
+
+__all__ = ["Intent", "Send", "Submit"]
