@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from egress import audit
 from factories import Rewire
 from fakes.ringing import Ringing
 from fakes.simulator import Simulator
@@ -27,6 +28,8 @@ from service.keys import NewKey
 from service.settings import Settings, load_settings
 from service.web.app import create_app
 from service.wiring import Wiring
+
+pytest_plugins = ["egress.plugin"]
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = "darkroom_template"
@@ -75,12 +78,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Mapping[str, str]]:
-    """PostgreSQL, Valkey and S3 of this run, as the variables that name them."""
+    """PostgreSQL, Valkey and S3 of this run, as the variables that name them.
+
+    With those that put whoever uses the servers under the audit of what leaves a process.
+    """
+    audited = audit.inherited()
     if SERVERS in os.environ:
-        yield json.loads(os.environ[SERVERS])
+        yield json.loads(os.environ[SERVERS]) | audited
     else:
         with _running_servers() as environment:
-            yield environment
+            yield environment | audited
 
 
 def _administer(url: str, statement: str) -> None:
@@ -164,6 +171,7 @@ def settings(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Se
     """The settings of this test, read from the environment as the product reads them."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
+    audit.allow_configured(environment)
     return load_settings()
 
 
@@ -187,7 +195,10 @@ def rewire(settings: Settings, ringing: Ringing) -> Iterator[Rewire]:
     made: list[Wiring] = []
 
     def rewire(**changes: object) -> Wiring:
-        made.append(Wiring(settings.model_copy(update=changes), ring=ringing))
+        changed = settings.model_copy(update=changes)
+        keys = [key.get_secret_value() for key in changed.flux_api_key]
+        audit.allow_each(changed.flux_api_url, keys)
+        made.append(Wiring(changed, ring=ringing))
         return made[-1]
 
     yield rewire

@@ -162,6 +162,15 @@ def test_upstream_is_given_base64_where_it_takes_nothing_else(wiring: Wiring, ke
     assert (body["mask"], body["steps"]) == (given["mask"], 20)
 
 
+def test_an_upstream_that_cannot_reach_the_bucket_is_given_base64(
+    rewire: Rewire, key: NewKey
+) -> None:
+    afar = rewire(flux_api_url=["https://api.bfl.ai/v1"])
+    given = upload(afar, key, PNG)
+    body = afar.inputs.body(project_id(afar, key), BY_URL, {"input_image": given})
+    assert base64.b64decode(body["input_image"]) == PNG
+
+
 def test_a_picture_that_is_gone_is_named(wiring: Wiring, key: NewKey, other_key: NewKey) -> None:
     owner, without_bytes = project_id(wiring, key), upload(wiring, key, PNG)
     with wiring.database.transaction() as tx:
@@ -205,7 +214,9 @@ def test_no_connection_to_the_database_is_held_while_s3_is_asked(
         def presign(self, bucket: str, key: str, lifetime_seconds: int) -> str:
             return alone.object_store.presign(bucket, key, lifetime_seconds)
 
-    inputs = Inputs(alone.database, Bucket(), CATALOGUE, alone.uploads)
+    inputs = Inputs(
+        alone.database, Bucket(), CATALOGUE, alone.uploads, upstream_reaches_bucket=True
+    )
     body = inputs.body(project_id(wiring, key), BY_BASE64, {"image": given})
     alone.database.dispose()
     assert base64.b64decode(body["image"]) == PNG

@@ -2,7 +2,7 @@
 
 A caller gives a URL, base64, or the id of an image or upload of ours. Base64 is stored as an upload
 and its id kept in its place, so that jobs stay small. At submit time every id becomes a presigned
-URL where the model takes one, and base64 where it does not.
+URL where the model takes one and upstream can reach the bucket, and base64 elsewhere.
 """
 
 import base64
@@ -67,6 +67,8 @@ class Inputs:
     bucket: Bucket
     catalogue: Catalogue
     uploads: Uploads
+    #: Whether upstream can fetch what the bucket serves; if not, everything goes as base64.
+    upstream_reaches_bucket: bool
 
     def examine(self, project_id: UUID, model: Model, cleaned: Mapping[str, Any]) -> Examined:
         """Look into or up every picture of an input that `validate_input` has cleaned.
@@ -170,7 +172,7 @@ class Inputs:
             place = found[value]
             sent[name] = (
                 self.bucket.presign(place.bucket, place.key, INPUT_URL_LIFETIME_SECONDS)
-                if facts.takes_url(name, given)
+                if self.upstream_reaches_bucket and facts.takes_url(name, given)
                 else self._base64(name, value, place)
             )
         return sent

@@ -10,6 +10,7 @@ from service.clients.outbound import AddressGuard, Outbound
 from service.clients.spool import ResultSpool
 from service.database import Database, Ring, connect
 from service.documents import Documents, FluxDocuments
+from service.errors import AddressForbidden
 from service.generation import CATALOGUE
 from service.inputs import Inputs, Uploads
 from service.moves import Moves
@@ -120,4 +121,15 @@ class Parts:
     @cached_property
     def inputs(self) -> Inputs:
         """What stands behind the pictures in a job's input."""
-        return Inputs(self.database, self.object_store, CATALOGUE, self.uploads)
+        # presigned URLs mean nothing to an upstream that is farther away than the bucket
+        bases = [account.base_url for account in self.settings.accounts]
+        is_reachable = _is_public(self.object_store.origin) or not any(map(_is_public, bases))
+        return Inputs(self.database, self.object_store, CATALOGUE, self.uploads, is_reachable)
+
+
+def _is_public(url: str) -> bool:
+    try:
+        AddressGuard([]).parse(url)
+    except AddressForbidden:
+        return False
+    return True

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 
 import pytest
+from egress import audit
 from fakes.scripted_peer import Script, ScriptedPeer, answer
 from fakes.upstream_answers import ACCEPTING, REFUSING, UNKNOWN, http, silent
 
@@ -34,6 +35,7 @@ def client(
     is_overridden: bool = True,
 ) -> FluxClient:
     guard = AddressGuard([ip_network("127.0.0.0/8")], lookup=lambda _name: ["127.0.0.1"])
+    audit.allow(url, KEY)
     return FluxClient(
         PROVIDERS[provider], url, is_overridden, KEY, Outbound(guard), timeout_seconds
     )
@@ -274,6 +276,7 @@ def test_a_model_served_elsewhere_is_sent_there_unless_the_operator_names_the_ba
 ) -> None:
     yes = answer(http(200, b'{"id": "t-1"}'))
     with ScriptedPeer(yes) as base, ScriptedPeer(yes) as elsewhere:
+        audit.allow(elsewhere.url, KEY)
         flux = client(base.url, is_overridden=is_overridden)
         flux.submit("flux-2-pro", {"prompt": "a fox"}, lambda: None, server=elsewhere.url)
         flux.submit("flux-2-pro", {"prompt": "a fox"}, lambda: None)

@@ -9,9 +9,12 @@ from types import TracebackType
 from typing import Any, Self
 
 import urllib3
+from egress import audit
 
 _ROOT = Path(__file__).parents[2]
 _STOP_SECONDS = 5
+#: The one that it lets in unless it is told another.
+API_KEY = "simulator-key"
 
 
 class Simulator:
@@ -19,6 +22,7 @@ class Simulator:
 
     def __init__(self, url: str, process: subprocess.Popen[str] | None = None) -> None:
         self.url = url
+        audit.allow(url, API_KEY)
         self.process = process
         self._http = urllib3.PoolManager(retries=False, timeout=30)
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 from conftest import QUICK, named, new_database
+from egress import audit
 from fakes.ringing import Ringing
 from fakes.simulator import Simulator
 from generated.handing_in import HandedIn, HandingIn, paid, task_id
@@ -76,6 +77,7 @@ def run(servers: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) ->
         }
         for name, value in environment.items():
             patch.setenv(name, value)
+        audit.allow_configured(environment)
         wiring = Wiring(load_settings(), ring=Ringing())
         ending.callback(wiring.database.dispose)
         key = wiring.keys.create("default")

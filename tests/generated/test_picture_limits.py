@@ -5,7 +5,7 @@ import struct
 import zlib
 
 import pytest
-from factories import enqueue, run, upload
+from factories import Rewire, enqueue, run, upload
 from fakes.simulator import Simulator
 from generation.minimal import minimal_input
 from PIL import Image as Pillow
@@ -14,7 +14,6 @@ from service.generation import CATALOGUE
 from service.generation.image_parameter import Image
 from service.keys import NewKey
 from service.upstream import Accepted
-from service.wiring import Wiring
 
 _END_CHUNK_BYTES = 12
 
@@ -41,8 +40,9 @@ def largest(limits: Image) -> bytes:
 
 @pytest.mark.parametrize(("model", "name"), LIMITS.values())
 def test_the_largest_picture_that_we_take_is_not_refused_upstream(
-    wiring: Wiring, key: NewKey, simulator: Simulator, model: str, name: str
+    rewire: Rewire, key: NewKey, simulator: Simulator, model: str, name: str
 ) -> None:
+    wiring = rewire(send_deadline_seconds=30.0, flux_timeout_seconds=30.0)
     parameter = CATALOGUE[model].images[name]
     picture = upload(wiring, key, largest(parameter))
     needed = {n: picture for n, one in CATALOGUE[model].images.items() if one.required}

@@ -177,7 +177,7 @@ def test_jobs_of_a_provider_that_is_not_paid_any_more_go_to_one_that_serves_thei
     strands, moves = enqueue(wiring, key), enqueue(wiring, key)
     put(wiring, strands, model="flux-tools/erase-v1")
     account = rewire(
-        flux_provider=[Provider.COMETAPI], flux_api_key=[SecretStr("k")], flux_api_url=[]
+        flux_provider=[Provider.COMETAPI], flux_api_key=[SecretStr("comet-key")], flux_api_url=[]
     )
     account.sweep()
     assert (job(wiring, moves).provider, job(wiring, strands).provider) == (

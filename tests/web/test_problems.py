@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from service.keys import NewKey
 from service.settings import Settings
 from service.web.app import create_app
+from service.web.parsing import MAX_IMAGE_BODY_BYTES
 from service.wiring import Wiring
 
 KEYS = ["type", "title", "status", "detail", "code"]
@@ -30,7 +31,7 @@ def test_every_refusal_has_the_same_five_keys(api: Api) -> None:
         "bad_request": client.get("/v1/jobs?model=%00", headers=headers),
         "body_too_large": client.post(
             "/v1/jobs",
-            data=b" " * 25_000_001,
+            data=b" " * (MAX_IMAGE_BODY_BYTES + 1),
             headers={**headers, "Content-Type": "application/json"},
         ),
     }

@@ -5,6 +5,7 @@ Idempotency-Key, so that a caller who repeats the request finds it and nothing i
 that an older backup holds in an earlier state is brought forward by one line of its timeline. What
 the bucket does not hold stays lost: jobs without an image, attempts, and callbacks; none is owed
 for a job that comes back. Projects come back by name, with a new callback secret and without keys.
+Uploads are passed over: they are what a caller still has, and no job that comes back needs one.
 """
 
 import itertools
