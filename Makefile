@@ -13,7 +13,7 @@ export UV_NO_PROGRESS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: run test chaos check lint format lock clean
+.PHONY: run test chaos models check lint format lock clean
 .DELETE_ON_ERROR:
 
 run: $(INSTALLED)  ## the whole service with its servers, a first job included, until Ctrl-C
@@ -24,6 +24,9 @@ test: $(INSTALLED)  ## every test, on real servers; make test ARGS='-k webhook'
 
 chaos: $(INSTALLED)  ## breaks everything at once for two minutes; make chaos ARGS='--seed 7 --jobs 200 --seconds 30'
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
+
+models: $(INSTALLED)  ## 10,000 generated jobs over every model, against the simulator; some minutes
+	GENERATED_JOBS=10000 $(BIN)/pytest --timeout 3600 tests/generated $(ARGS)
 
 check: lint test  ## what has to pass before a merge
 

@@ -3,7 +3,8 @@
 ServiceError
 ├─ CallerError            shown to the caller as a problem document (4xx, 503)
 │  ├─ InvalidRequest      ├─ UnknownCaller       ├─ NotFound
-│  ├─ IdempotencyConflict └─ NotCancelable
+│  ├─ IdempotencyConflict ├─ NotCancelable
+│  └─ Busy
 ├─ RejectedWebhook        one answer for every reason; the reason is only logged
 ├─ TransientError         try again later
 │  ├─ FluxUnavailable     ├─ DownloadFailed  ├─ StorageUnavailable  ├─ DatabaseUnavailable
@@ -108,6 +109,14 @@ class NotCancelable(CallerError):
     status = 409
     code = "not_cancelable"
     title = "The job can no longer be canceled"
+
+
+class Busy(CallerError):
+    """There is no room for this request now; the same may be sent again in a second or two."""
+
+    status = 503
+    code = "busy"
+    title = "Too much at a time"
 
 
 class RejectedWebhook(ServiceError):

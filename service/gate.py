@@ -5,6 +5,9 @@ all hosts, so that slots are counted exactly. Upstream allows 24 active tasks, 6
 flux-kontext-max (BFL's integration guide); a 429 takes a slot away, each acceptance gives one back.
 A bad key, an empty account or five unknown outcomes in a row close the gate; one job at a time may
 then probe it.
+
+Whoever locks rows of jobs as well comes here after them: a claim, which comes here first, waits for
+no job. The account's gate is locked before those of its pools.
 """
 
 from collections.abc import Mapping
@@ -18,6 +21,7 @@ from sqlalchemy import (
     and_,
     case,
     column,
+    exists,
     func,
     or_,
     select,
@@ -61,7 +65,7 @@ def room(tx: Transaction, provider: str, limits: Slots) -> Slots:
     or none. Jobs of a pool that has lost its limit are let through as the account allows.
     """
     gates = {row.pool: row for row in tx.rows(_locked(provider))}
-    if missing := limits.keys() - gates.keys():
+    if missing := sorted(limits.keys() - gates.keys()):
         new = [{"provider": provider, "pool": pool, "slots": limits[pool]} for pool in missing]
         tx.execute(upsert(Gate).values(new).on_conflict_do_nothing())
         gates = {row.pool: row for row in tx.rows(_locked(provider))}
@@ -111,7 +115,8 @@ def turns(provider: str, free: Slots) -> CTE:
             or_(jobs.c.expires_at.is_(None), jobs.c.expires_at > func.now()),
         )
         .order_by(*urgency)
-        .limit(free[ACCOUNT])
+        # what a pool has no slots for takes nobody's turn
+        .limit(pools.c.free)
         .lateral()
     )
     in_project = func.row_number().over(
@@ -158,21 +163,22 @@ def probe_sent(tx: Transaction, provider: str) -> None:
 
 
 def answered(tx: Transaction, provider: str, pool: str, limits: Slots) -> None:
-    """Open the gate: upstream gave a definite answer. Costs nothing while all is well."""
+    """Open the gate: upstream gave a definite answer. Locks nothing while all is well."""
     grown = func.least(Gate.slots + 1, case(limits, value=Gate.pool, else_=Gate.slots))
-    tx.execute(
-        update(Gate)
-        .where(
-            Gate.provider == provider,
-            Gate.pool.in_({ACCOUNT, pool}),
-            (Gate.failures > 0) | Gate.closed_reason.is_not(None) | (Gate.slots != grown),
-        )
-        .values(failures=0, closed_reason=None, probe_at=None, slots=grown)
+    unwell = and_(
+        Gate.provider == provider,
+        Gate.pool.in_({ACCOUNT, pool}),
+        (Gate.failures > 0) | Gate.closed_reason.is_not(None) | (Gate.slots != grown),
     )
+    if tx.scalar(select(exists().where(unwell))):
+        tx.rows(_locked(provider))
+        well = {"failures": 0, "closed_reason": None, "probe_at": None, "slots": grown}
+        tx.execute(update(Gate).where(unwell).values(well))
 
 
 def shrink(tx: Transaction, provider: str, pool: str) -> None:
     """Take a slot of the pool away after a 429; one always stays."""
+    tx.rows(_locked(provider))
     tx.execute(
         update(Gate)
         .where(Gate.provider == provider, Gate.pool == pool)
@@ -190,9 +196,9 @@ def close(tx: Transaction, provider: str, reason: str) -> None:
     )
 
 
-def unanswered(tx: Transaction, provider: str) -> None:
-    """Count an unknown outcome; too many in a row close the gate."""
-    failures = Gate.failures + 1
+def unanswered(tx: Transaction, provider: str, count: int = 1) -> None:
+    """Count unknown outcomes; too many in a row close the gate."""
+    failures = Gate.failures + count
     broken = failures >= BREAKER_FAILURES
     row = tx.first(
         update(Gate)
@@ -206,7 +212,7 @@ def unanswered(tx: Transaction, provider: str) -> None:
         )
         .returning(Gate.failures)
     )
-    if row is not None and row.failures == BREAKER_FAILURES:
+    if row is not None and row.failures - count < BREAKER_FAILURES <= row.failures:
         log.error("gate_closed", provider=provider, reason=BREAKER_REASON)
 
 

@@ -2,8 +2,9 @@
 
 A move is a compare-and-set: it happens from the states that `states.ENTERED_FROM` allows and, where
 one speaks for an attempt, for that attempt only. No row back means that somebody was faster, and
-that is no error. With the move, in the same statement or transaction: the line of the timeline, and
-the callback owed to whoever asked for this event.
+that is no error. A failure that is left again leaves nothing of itself in the row. With the move,
+in the same statement or transaction: the line of the timeline, and the callback owed to whoever
+asked for this event.
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ from service.states import (
     ErrorCode,
     Status,
 )
-from service.upstream import Ended, InProgress, Ready
+from service.upstream import Ended, InProgress, Ready, Result
 
 #: A URL that says it lives longer is not believed: its job would be tried for ever, seconds.
 MAX_RESULT_LIFETIME_SECONDS = 86_400.0
@@ -74,10 +75,13 @@ class Moves:
             "tries": 0,
             "due_at": None,
             "event_seq": jobs.c.event_seq + 1,
+            "completed_at": func.now() if to in TERMINAL else None,
+            "error_code": None,
+            "error_message": None,
+            "error_upstream_status": None,
+            "maybe_charged": False,
             **columns,
         }
-        if to in TERMINAL:
-            values["completed_at"] = func.now()
         moved = update(jobs).where(*conditions).values(values).returning(*jobs.c).cte("moved")
         row: Row[Any] | None = tx.first(
             select(moved).add_cte(_noted(moved, to, message, detail or {}))
@@ -121,13 +125,13 @@ class Moves:
         tx: Transaction,
         job_id: UUID,
         attempt_number: int,
-        result: Ready | Ended | InProgress,
+        result: Result,
         heard_by: str,
     ) -> bool:
         """Act on what upstream said of a job, by webhook or poll; True if the job moved."""
         if isinstance(result, InProgress):
-            return False
-        if isinstance(result, Ended):
+            row = self._expect(tx, job_id, attempt_number, result, heard_by)
+        elif isinstance(result, Ended):
             row = self.fail(
                 tx,
                 job_id,
@@ -149,10 +153,33 @@ class Moves:
                 ended_at=func.coalesce(Attempt.ended_at, func.now()),
             )
         )
-        tx.count_after_commit(RESULTS.labels(heard_by=heard_by).inc)
-        # a slot is free again
-        tx.ring_after_commit(Message.SUBMIT)
+        if not isinstance(result, InProgress):
+            tx.count_after_commit(RESULTS.labels(heard_by=heard_by).inc)
+            # a slot is free again
+            tx.ring_after_commit(Message.SUBMIT)
         return True
+
+    def _expect(
+        self, tx: Transaction, job_id: UUID, attempt_number: int, result: InProgress, heard_by: str
+    ) -> Row[Any] | None:
+        """Take a word on the task, whatever it means, for upstream's yes: it knows the task."""
+        if result.task_id is None:
+            # nobody could ask about it
+            return None
+        row = self.move(
+            tx,
+            job_id,
+            Status.GENERATING,
+            f"Flux has accepted it, heard by {heard_by}",
+            attempt_number=attempt_number,
+            detail={"heard_by": heard_by, "task_id": result.task_id},
+            due_at=func.now(),
+            submitted_at=func.now(),
+            task_id=result.task_id,
+        )
+        if row is not None:
+            tx.ring_after_commit(Message.POLL)
+        return row
 
     def _store(
         self, tx: Transaction, job_id: UUID, attempt_number: int, result: Ready, heard_by: str
@@ -166,11 +193,6 @@ class Moves:
             detail={"heard_by": heard_by, **_besides(result)},
             due_at=func.now(),
             generated_at=func.now(),
-            completed_at=None,
-            error_code=None,
-            error_message=None,
-            error_upstream_status=None,
-            maybe_charged=False,
             task_id=func.coalesce(jobs.c.task_id, result.task_id),
             cost_actual=func.coalesce(jobs.c.cost_actual, result.cost),
             result_url=result.url,
@@ -270,5 +292,5 @@ def _enterable(to: Status) -> ColumnElement[bool]:
     plain = jobs.c.status.in_(sorted(sources - {Status.FAILED}))
     if Status.FAILED not in sources:
         return plain
-    promotable = and_(jobs.c.status == Status.FAILED, jobs.c.error_code.in_(sorted(PROMOTABLE)))
-    return or_(plain, promotable)
+    codes = sorted(PROMOTABLE[to])
+    return or_(plain, and_(jobs.c.status == Status.FAILED, jobs.c.error_code.in_(codes)))

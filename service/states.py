@@ -10,7 +10,7 @@ class Status(StrEnum):
     """Where a job is. The text beside each says what it means, who moves it on, who rescues it."""
 
     #: Accepted and committed; waits for its start time, an upstream slot or an open gate.
-    #: Moved on by submit; found by sweep.
+    #: Moved on by submit, or by a webhook that belies the no of its last attempt; found by sweep.
     QUEUED = "queued"
     #: The intent to pay is committed; the POST may be on the wire.
     #: Moved on by submit, or by a webhook that overtakes it; sweep parks it as unconfirmed.
@@ -26,7 +26,7 @@ class Status(StrEnum):
     STORING = "storing"
     #: The bytes are in S3, checked there, and the image row is committed.
     SUCCEEDED = "succeeded"
-    #: error.code says why. A late webhook may still promote two of the codes, see PROMOTABLE.
+    #: error.code says why. Upstream may still speak up about two of the codes, see PROMOTABLE.
     FAILED = "failed"
     #: The caller withdrew it while it was queued; later the money is spent.
     CANCELED = "canceled"
@@ -43,21 +43,15 @@ ENTERED_FROM: dict[Status, frozenset[Status]] = {
     Status.QUEUED: frozenset({Status.SUBMITTING}),
     Status.SUBMITTING: frozenset({Status.QUEUED}),
     Status.UNCONFIRMED: frozenset({Status.SUBMITTING}),
-    Status.GENERATING: frozenset({Status.SUBMITTING, Status.UNCONFIRMED}),
-    # from failed only with a code in PROMOTABLE
-    Status.STORING: frozenset(
-        {Status.SUBMITTING, Status.UNCONFIRMED, Status.GENERATING, Status.FAILED}
+    # what upstream says of the current attempt counts in queued as well: its no may have been none;
+    # in failed it counts for the codes in PROMOTABLE
+    Status.GENERATING: frozenset(
+        {Status.QUEUED, Status.SUBMITTING, Status.UNCONFIRMED, Status.FAILED}
     ),
+    Status.STORING: HOLDS_SLOT | {Status.QUEUED, Status.FAILED},
     Status.SUCCEEDED: frozenset({Status.STORING}),
-    Status.FAILED: frozenset(
-        {
-            Status.QUEUED,
-            Status.SUBMITTING,
-            Status.UNCONFIRMED,
-            Status.GENERATING,
-            Status.STORING,
-        }
-    ),
+    # from failed only as another failure
+    Status.FAILED: HOLDS_SLOT | {Status.QUEUED, Status.STORING, Status.FAILED},
     Status.CANCELED: frozenset({Status.QUEUED}),
 }
 
@@ -77,23 +71,32 @@ class ErrorCode(StrEnum):
     INTERNAL = "internal"
 
 
+#: Where a result of upstream's may find a job.
+_HEARD_IN = ENTERED_FROM[Status.STORING]
+
 #: From which states each failure may come. Whoever fails a job decided so some time ago: a result
 #: that came meanwhile must win.
 FAILED_FROM: dict[ErrorCode, frozenset[Status]] = {
-    ErrorCode.CONTENT_MODERATED: HOLDS_SLOT,
-    ErrorCode.REQUEST_MODERATED: HOLDS_SLOT,
+    ErrorCode.CONTENT_MODERATED: _HEARD_IN,
+    ErrorCode.REQUEST_MODERATED: _HEARD_IN,
     ErrorCode.UPSTREAM_REJECTED: frozenset({Status.SUBMITTING, Status.UNCONFIRMED}),
-    ErrorCode.UPSTREAM_ERROR: HOLDS_SLOT,
+    ErrorCode.UPSTREAM_ERROR: _HEARD_IN,
     ErrorCode.UPSTREAM_TIMEOUT: frozenset({Status.GENERATING}),
     ErrorCode.SUBMISSION_UNCONFIRMED: frozenset({Status.UNCONFIRMED}),
     ErrorCode.RESULT_EXPIRED: frozenset({Status.STORING}),
     ErrorCode.RESULT_INVALID: frozenset({Status.STORING}),
     ErrorCode.EXPIRED: frozenset({Status.QUEUED}),
-    ErrorCode.INTERNAL: ENTERED_FROM[Status.FAILED],
+    ErrorCode.INTERNAL: ENTERED_FROM[Status.FAILED] - TERMINAL,
 }
 
-#: A late webhook with a result turns these failures into a success, with a second event.
-PROMOTABLE = frozenset({ErrorCode.SUBMISSION_UNCONFIRMED, ErrorCode.UPSTREAM_TIMEOUT})
+#: Failures that are left again when upstream speaks up late, with a second event: by state that the
+#: job then enters. A yes counts only where none was known: written down twice, it would otherwise
+#: bring a job back that has timed out since. What upstream ended, ends here as it says.
+PROMOTABLE: dict[Status, frozenset[ErrorCode]] = {
+    Status.GENERATING: frozenset({ErrorCode.SUBMISSION_UNCONFIRMED}),
+    Status.STORING: frozenset({ErrorCode.SUBMISSION_UNCONFIRMED, ErrorCode.UPSTREAM_TIMEOUT}),
+    Status.FAILED: frozenset({ErrorCode.SUBMISSION_UNCONFIRMED, ErrorCode.UPSTREAM_TIMEOUT}),
+}
 
 #: Failures after which upstream may still have charged us.
 MAYBE_CHARGED = frozenset({ErrorCode.SUBMISSION_UNCONFIRMED, ErrorCode.UPSTREAM_TIMEOUT})

@@ -64,7 +64,10 @@ SubmitOutcome = Accepted | NotSent | Unusable | Refused | Unknown
 
 @dataclass(frozen=True, slots=True)
 class InProgress:
-    """Not ended, or a word that we do not know; the poll goes on until the deadline."""
+    """Not ended, or a word that we do not know; the poll goes on until the deadline.
+
+    Whoever says it of a task by its id has taken the job.
+    """
 
     word: str
     task_id: str | None = None
@@ -141,7 +144,7 @@ def read_result(body: Mapping[str, Any]) -> Result:
     if code is None:
         return InProgress(word[:_MAX_TEXT], task_id)
     said = body.get("details")
-    details = _storable(said) if isinstance(said, Mapping) else {}
+    details = _readable(said) if isinstance(said, Mapping) else {}
     return Ended(code, _explain(code, body, details), task_id, details, _other(body, facts))
 
 
@@ -151,11 +154,23 @@ def _other(body: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
     inner = {name: facts[name] for name in facts if name != "sample" and name not in _FACTS}
     if inner:
         unknown["result"] = inner
-    text = _QUERY.sub(r"\1?…", json.dumps(_storable(unknown), ensure_ascii=False))
-    if len(text) > _MAX_OTHER_CHARS:
+    found = _readable(unknown)
+    if len(json.dumps(found, ensure_ascii=False)) > _MAX_OTHER_CHARS:
         return {"names": [storable_text(name)[:64] for name in [*unknown, *inner]][:64]}
-    found: dict[str, Any] = json.loads(text)
     return found
+
+
+def _readable(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return JSON that can be stored, without what opens the URLs in it."""
+    found: dict[str, Any] = json.loads(
+        without_queries(json.dumps(_storable(said), ensure_ascii=False))
+    )
+    return found
+
+
+def without_queries(text: str) -> str:
+    """Return a text, which may be JSON, without the queries of URLs in it, which may open them."""
+    return _QUERY.sub(r"\1?…", text)
 
 
 def storable_text(text: str) -> str:
@@ -181,7 +196,7 @@ def _explain(code: ErrorCode, body: Mapping[str, Any], details: Mapping[str, Any
         return f"{_MESSAGES[code]}: {', '.join(str(reason) for reason in reasons)[:_MAX_TEXT]}"
     for name in ("error", "message", "detail"):
         if said := _text(body.get(name)):
-            return f"{_MESSAGES[code]}: {said}"
+            return f"{_MESSAGES[code]}: {without_queries(said)}"
     return _MESSAGES[code]
 
 

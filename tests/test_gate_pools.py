@@ -49,6 +49,19 @@ def test_a_queue_of_a_full_model_keeps_nobody_from_free_slots(wiring: Wiring, ke
     assert (models.count(CAPPED), models.count("flux-2-pro")) == (6, 18)
 
 
+def test_a_backlog_of_a_full_model_costs_its_project_no_turn(
+    wiring: Wiring, key: NewKey, other_key: NewKey
+) -> None:
+    for _ in range(30):
+        capped(wiring, key)
+    assert claimed(wiring, 6) == [CAPPED] * 6
+    with_backlog = {enqueue(wiring, key) for _ in range(12)}
+    others = {enqueue(wiring, other_key) for _ in range(18)}
+    # the first six turns make up for what the backlog's project holds already
+    sent = {intent.job_id for intent in wiring.submit.claim(18)}
+    assert (len(sent & with_backlog), len(sent & others)) == (6, 12)
+
+
 def test_a_model_of_its_own_slots_waits_for_the_accounts_as_well(
     rewire: Rewire, key: NewKey
 ) -> None:

@@ -6,13 +6,20 @@ import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes.pictures import drawn
 from PIL import Image
 
 from service.errors import ResultInvalid
-from service.pictures import look_into, thumbnail
+from service.pictures import (
+    MAX_JPEG_MARKER_BYTES,
+    MAX_JPEG_SEGMENTS,
+    MAX_PNG_CHUNKS,
+    look_into,
+    thumbnail,
+)
 
 
 def png_saying(width: int, height: int) -> bytes:
@@ -35,6 +42,11 @@ def frames(kind: str) -> bytes:
     more = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     Image.new("RGB", (8, 8)).save(out, kind, save_all=True, append_images=more)
     return out.getvalue()
+
+
+def jpeg_without(marker: int) -> bytes:
+    """Return a JPEG in which the segments of one marker are filling of applications."""
+    return drawn("JPEG").replace(bytes([0xFF, marker, 0x00]), b"\xff\xef\x00")
 
 
 @pytest.fixture
@@ -82,6 +94,14 @@ REFUSED = {
     "an animated PNG": frames("PNG"),
     "an animated WebP": frames("WEBP"),
     "a damaged PNG": drawn("PNG")[:-30] + b"x" + drawn("PNG")[-29:],
+    "a PNG without pixels": drawn("PNG")[:33] + drawn("PNG")[-12:],
+    "a JPEG without a size": jpeg_without(0xC0),
+    "a JPEG without a scan": drawn("JPEG")[:2] + b"\xff\xe0\x00\x02\xff\xd9",
+    "a JPEG segment shorter than its length": drawn("JPEG")[:2] + b"\xff\xe0\x00\x01\xff\xd9",
+    "a JPEG of 12 bits": drawn("JPEG").replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc0\x00\x11\x0c"),
+    "a JPEG without pixels": drawn("JPEG").replace(
+        b"\xff\xc0\x00\x11\x08\x00\x30", b"\xff\xc0\x00\x11\x08\x00\x00"
+    ),
     "a PNG chunk without end": drawn("PNG")[:33] + struct.pack(">I4s", 2**31 - 1, b"IDAT"),
 }
 
@@ -143,3 +163,67 @@ def test_what_cannot_be_decoded_has_no_thumbnail(name: str) -> None:
 def test_a_picture_too_large_to_decode_has_no_thumbnail() -> None:
     with pytest.raises(ResultInvalid):
         thumbnail(png_saying(8000, 5001))
+
+
+def test_a_png_of_very_many_chunks_is_refused_before_it_costs_time() -> None:
+    whole = drawn("PNG")
+    head, rest = whole[:33], whole[33:]
+    empty = b"\x00\x00\x00\x00tEXt" + zlib.crc32(b"tEXt").to_bytes(4, "big")
+    look_into(head + empty * 1000 + rest)
+    with pytest.raises(ResultInvalid, match="chunks"):
+        look_into(head + empty * MAX_PNG_CHUNKS + rest)
+
+
+@pytest.mark.parametrize(
+    ("repeated", "taken", "refused"),
+    [
+        # an empty segment, fill bytes, and what decoders pass over
+        (b"\xff\xe2\x00\x02", MAX_JPEG_SEGMENTS - 100, MAX_JPEG_SEGMENTS),
+        (b"\xff\xd0", MAX_JPEG_SEGMENTS - 100, MAX_JPEG_SEGMENTS),
+        (b"\xff", MAX_JPEG_MARKER_BYTES - 100, MAX_JPEG_MARKER_BYTES),
+        (b"\x00", MAX_JPEG_MARKER_BYTES - 100, MAX_JPEG_MARKER_BYTES),
+    ],
+)
+def test_a_jpeg_of_very_many_segments_is_refused_before_it_costs_time(
+    repeated: bytes, taken: int, refused: int
+) -> None:
+    whole = drawn("JPEG")
+    start, first = whole[:2], 4 + int.from_bytes(whole[4:6], "big")
+    head, rest = whole[:first], whole[first:]
+    assert look_into(head + repeated * taken + rest).width == 64
+    for body in (rest, b"\xff\xd9"):
+        with pytest.raises(ResultInvalid, match="segments"):
+            look_into(head + repeated * refused + body)
+    with pytest.raises(ResultInvalid, match="segments"):
+        look_into(start + b"\xff" + repeated * refused + b"\xff\xd9")
+
+
+def as_jpeg(mode: str, **options: Any) -> bytes:  # noqa: ANN401 - Pillow's
+    out = io.BytesIO()
+    Image.new(mode, (64, 48)).save(out, "JPEG", **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        as_jpeg("CMYK"),
+        as_jpeg("L"),
+        as_jpeg("RGB", progressive=True, restart_marker_rows=1),
+        as_jpeg("RGB", exif=b"Exif\0\0" + bytes(60_000), comment="x" * 60_000),
+        # in as many parts as a profile can have
+        as_jpeg("RGB", icc_profile=bytes(255 * 65_519)),
+    ],
+    ids=["CMYK", "grey", "progressive", "EXIF", "ICC"],
+)
+def test_a_jpeg_of_any_usual_kind_is_taken(content: bytes) -> None:
+    found = look_into(content)
+    assert (found.content_type, found.width, found.height) == ("image/jpeg", 64, 48)
+
+
+@pytest.mark.parametrize("name", ["nothing", "a page", "GIF", "a PNG's head only", "no pixels"])
+def test_what_is_refused_is_refused_in_words_for_callers(name: str) -> None:
+    with pytest.raises(ResultInvalid, match=r"^it is no JPEG, PNG or WebP, or it is damaged$"):
+        look_into(REFUSED[name])
+    with pytest.raises(ResultInvalid, match=r"^it has more than 40000000 pixels$"):
+        look_into(REFUSED["a bomb"])

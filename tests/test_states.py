@@ -29,7 +29,12 @@ def test_every_state_can_be_reached_and_left_towards_an_end() -> None:
 def test_an_end_is_an_end_but_for_a_promotion() -> None:
     left = {source for sources in ENTERED_FROM.values() for source in sources} & TERMINAL
     assert left == {Status.FAILED}
-    assert [to for to in Status if Status.FAILED in ENTERED_FROM[to]] == [Status.STORING]
+    assert {to for to in Status if Status.FAILED in ENTERED_FROM[to]} == set(PROMOTABLE)
+
+
+def test_no_failure_is_left_for_where_it_may_come_from_again() -> None:
+    for to, codes in PROMOTABLE.items():
+        assert all(to not in FAILED_FROM[code] for code in codes), to
 
 
 def test_only_a_job_that_was_never_taken_goes_back_to_the_queue_or_is_withdrawn() -> None:
@@ -44,5 +49,6 @@ def test_every_failure_comes_from_states_that_may_fail() -> None:
 
 
 def test_what_may_be_promoted_may_have_been_charged_and_held_a_slot() -> None:
-    assert PROMOTABLE == MAYBE_CHARGED
-    assert all(FAILED_FROM[code] <= HOLDS_SLOT for code in PROMOTABLE)
+    codes = frozenset[ErrorCode]().union(*PROMOTABLE.values())
+    assert codes == PROMOTABLE[Status.STORING] == MAYBE_CHARGED
+    assert all(FAILED_FROM[code] <= HOLDS_SLOT for code in codes)

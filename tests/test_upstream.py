@@ -129,6 +129,16 @@ def test_what_opens_an_url_is_not_kept() -> None:
     assert said.other == {"links": kept}
 
 
+def test_what_opens_an_url_is_in_no_message() -> None:
+    bad = "cannot fetch https://b.s3/1.png?X-Amz-Signature=canary today"
+    for said in (
+        read_result({"status": "Error", "error": bad}),
+        read_result({"status": "Error", "details": {"why": [bad]}}),
+    ):
+        assert "canary" not in repr(said)
+        assert "https://b.s3/1.png?… today" in repr(said)
+
+
 def test_unknown_fields_beyond_measure_are_only_named() -> None:
     said = read_result({"status": "Error", "much": "x" * 10_000})
     assert isinstance(said, Ended)

@@ -52,12 +52,13 @@ def price(
     if as_json:
         show_json(found)
         return
+    output = found["output_megapixels"]
     show_pairs(
         [
             ("credits", found["credits"] or _UNPUBLISHED),
             ("usd", found["usd"]),
             ("input", f"{found['input_megapixels']} MP"),
-            ("output", f"{found['output_megapixels']} MP"),
+            ("output", "up to the model" if output is None else f"{output} MP"),
             ("exact", "yes" if found["exact"] else "no: what is not known counts least"),
         ]
     )

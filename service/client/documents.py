@@ -129,7 +129,8 @@ class Price(TypedDict):
     usd: str | None
     #: 2**20 pixels, each picture rounded up by itself.
     input_megapixels: int
-    output_megapixels: int
+    #: None where the model decides alone how large the picture is.
+    output_megapixels: int | None
     #: Whether nothing had to be assumed.
     exact: bool
 

@@ -25,6 +25,7 @@ from service.upstream import (
     read_cost,
     read_result,
     storable_text,
+    without_queries,
 )
 
 #: Largest answer that is read, bytes; recorded ones are under 4 KiB.
@@ -229,7 +230,7 @@ def _reason(body: Mapping[str, Any] | None, answer: Answer, private: Sequence[st
             text = _words(value)
             for secret in private:
                 text = text.replace(secret, "…")
-            return storable_text(text)[:_MAX_REASON_CHARS]
+            return without_queries(storable_text(text))[:_MAX_REASON_CHARS]
     return f"status {answer.status}"
 
 

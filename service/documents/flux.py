@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row
 
@@ -90,11 +91,23 @@ class FluxDocuments:
         document = self.result(row, images, ended)
         return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
+    def image_of_sample(self, project_id: UUID, url: str) -> UUID | None:
+        """Return the image of this project that a `result.sample` of ours opens, if it is one."""
+        if not url.startswith(self._samples):
+            return None
+        token = url.removeprefix(self._samples).partition("/")[0]
+        opened = self.links.sample(token, datetime.now(UTC))
+        return opened[1] if opened is not None and opened[0] == project_id else None
+
+    @property
+    def _samples(self) -> str:
+        return f"{self.base_url}/flux/samples/"
+
     def _result(self, row: Row[Any], image: ImageRow) -> Document:
         token = self.links.sample_token(row.project_id, image.id, datetime.now(UTC))
         extension = image.content_type.removeprefix("image/")
         return {
-            "sample": f"{self.base_url}/flux/samples/{token}/sample.{extension}",
+            "sample": f"{self._samples}{token}/sample.{extension}",
             # a client that was seen refuses a result without one; Flux's own word comes after it
             "prompt": image.prompt,
             **(row.result or {}),
@@ -125,6 +138,6 @@ def _input_megapixels(
     return _megapixels(sum(sizes[name].pixels for name in pictures))
 
 
-def _megapixels(pixels: int) -> float:
+def _megapixels(pixels: int | None) -> float | None:
     """Return pixels as upstream shows them: 0.06 for 256x256 (recorded 2025-12)."""
-    return round(pixels / MEGAPIXEL_PIXELS, 2)
+    return None if pixels is None else round(pixels / MEGAPIXEL_PIXELS, 2)

@@ -62,7 +62,7 @@ class MegapixelPrice(_Facts):
 class Model(_Facts):
     """One Flux model: how to call it, what it takes, what it costs, who serves it."""
 
-    #: Upstream's own, which may hold a slash.
+    #: Upstream's own: its address below a provider's base URL; may hold a slash.
     name: str
     family: str
     parameters: Mapping[str, AnyParameter]
@@ -113,11 +113,6 @@ class Model(_Facts):
     def all_rules(self) -> tuple[BetweenParameters, ...]:
         """Those of the input, then those of the pictures behind it."""
         return (*self.rules, *self.picture_rules)
-
-    @property
-    def path(self) -> str:
-        """What is appended to the provider's base URL, which ends in `/v1`."""
-        return self.name
 
     def server(self, provider: str) -> str | None:
         """Return the base URL of a provider that serves this model elsewhere than the others."""

@@ -22,7 +22,7 @@ _LIKE_AN_ID = re.compile(r"[a-z]{3}_")
 #: Together with a length that four divides; possessive, as it may have to read 28 MB.
 _BASE64 = re.compile(r"[A-Za-z0-9+/]++={0,2}")
 _FOUR = "[A-Za-z0-9+/]{4}"
-_DATA_PREFIX = re.compile(r"data:image/[a-z0-9.+-]+;base64,", re.IGNORECASE)
+_DATA_PREFIX = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
 #: The same in JSON Schema, which cannot ignore case.
 URL_SCHEME_PATTERN = "^[Hh][Tt][Tt][Pp][Ss]?://"

@@ -44,8 +44,8 @@ class Parameter(BaseModel, ABC):
         yield self.source
 
     def is_unset(self, value: object) -> bool:
-        """Tell whether `value` is one of upstream's ways to say "not given"."""
-        return value is None and (self.nullable or self.required)
+        """Tell whether `value` says "not given", as an empty string in upstream's own example."""
+        return value == "" or (value is None and (self.nullable or self.required))
 
     def normalise(self, value: object) -> object:
         """Return `value` in the form sent upstream; what is not understood stays as it is."""

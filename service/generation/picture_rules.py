@@ -19,7 +19,9 @@ class PictureRule(BetweenParameters, ABC):
     """What must hold between the pictures of one input."""
 
     @abstractmethod
-    def errors(self, sizes: Mapping[str, PictureSize], output_pixels: int) -> Iterator[FieldError]:
+    def errors(
+        self, sizes: Mapping[str, PictureSize], output_pixels: int | None
+    ) -> Iterator[FieldError]:
         """Yield what is wrong; a picture whose size is not known is absent and not judged."""
 
 
@@ -43,7 +45,7 @@ class SameSize(PictureRule):
     def errors(
         self,
         sizes: Mapping[str, PictureSize],
-        output_pixels: int,  # noqa: ARG002 - of the kind
+        output_pixels: int | None,  # noqa: ARG002 - of the kind
     ) -> Iterator[FieldError]:
         """Yield an error if they differ."""
         one, other = sizes.get(self.parameter), sizes.get(self.other)
@@ -71,13 +73,16 @@ class MaxTotalPixels(PictureRule):
         """The rule in words."""
         return f"input images and output together may have at most {self.max_pixels:,} pixels"
 
-    def errors(self, sizes: Mapping[str, PictureSize], output_pixels: int) -> Iterator[FieldError]:
+    def errors(
+        self, sizes: Mapping[str, PictureSize], output_pixels: int | None
+    ) -> Iterator[FieldError]:
         """Yield one error for all pictures together."""
         pixels = sum(size.pixels for size in sizes.values())
-        if sizes and pixels + output_pixels > self.max_pixels:
+        output = output_pixels or 0
+        if sizes and pixels + output > self.max_pixels:
             yield FieldError(
                 "/input",
-                f"{self.description}; these are {pixels:,} of input and {output_pixels:,} of "
+                f"{self.description}; these are {pixels:,} of input and {output:,} of "
                 "output: give fewer or smaller images, or a smaller width and height",
             )
 

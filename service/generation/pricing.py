@@ -22,8 +22,9 @@ class Quote(NamedTuple):
     credits: Decimal | None
     #: Each picture rounded up by itself; 0 without one.
     input_megapixels: int
-    output_megapixels: int
-    output_pixels: int
+    #: None where the model decides alone how large the picture is.
+    output_megapixels: int | None
+    output_pixels: int | None
     #: Whether `credits` is known, and depends on no size that only upstream knows.
     exact: bool
 
@@ -39,7 +40,7 @@ def quote(model: Model, cleaned: Mapping[str, object], sizes: Mapping[str, Pictu
     pictures = [name for name in model.image_parameters if name in cleaned]
     inputs = sum(megapixels(sizes[name].pixels) if name in sizes else 1 for name in pictures)
     pixels = output_pixels(model, cleaned, sizes)
-    output = megapixels(pixels)
+    output = None if pixels is None else megapixels(pixels)
     price = model.price
     if price is None:
         return Quote(None, inputs, output, pixels, exact=False)
@@ -47,7 +48,7 @@ def quote(model: Model, cleaned: Mapping[str, object], sizes: Mapping[str, Pictu
         return Quote(price.image_credits, inputs, output, pixels, exact=True)
     credits_ = (
         price.first_output_credits
-        + price.further_output_credits * (output - 1)
+        + price.further_output_credits * ((output or 1) - 1)
         + price.input_credits * inputs
     )
     is_sized = {"width", "height"} <= cleaned.keys() or _followed(model, cleaned) is not None
@@ -62,8 +63,10 @@ def megapixels(pixels: int) -> int:
 
 def output_pixels(
     model: Model, cleaned: Mapping[str, object], sizes: Mapping[str, PictureSize]
-) -> int:
+) -> int | None:
     """Return the pixels of the picture to be drawn, by the rules of `quote`."""
+    if not {"width", "height"} <= model.parameters.keys():
+        return None
     followed = _followed(model, cleaned)
     if followed is not None and followed in sizes:
         return min(sizes[followed].pixels, _MAX_FOLLOWED_PIXELS)

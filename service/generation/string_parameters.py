@@ -13,15 +13,11 @@ from service.generation.suggestion import did_you_mean
 
 
 class StringParameter(Parameter, ABC):
-    """What is sent as a string; the empty one means "not given", as in upstream's own example."""
+    """What is sent as a string."""
 
     json_type = "string"
 
     default: str | None = None
-
-    def is_unset(self, value: object) -> bool:
-        """Add the empty string."""
-        return super().is_unset(value) or value == ""
 
     def problems(self, value: object) -> Iterator[str]:
         """Check the type, then what the string says."""

@@ -7,6 +7,8 @@ URL where the model takes one and upstream can reach the bucket, and base64 else
 
 import base64
 import binascii
+import math
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import Row, literal, select, union_all, update
 
 from service.database import Database, Transaction
-from service.errors import FieldError, InputGone, InvalidRequest, ResultInvalid
+from service.errors import FieldError, InputGone, InvalidRequest, ResultInvalid, StorageUnavailable
 from service.generation import (
     Catalogue,
     ImageSource,
@@ -150,11 +152,27 @@ class Inputs:
                 [FieldError(f"/input/{name}", _UNKNOWN) for name in gone],
             )
 
-    def body(self, project_id: UUID, model: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    def reads_bytes(self, model: str, given: Mapping[str, Any]) -> bool:
+        """Say whether `body` will read pictures, for it to hold them as base64."""
+        facts = self.catalogue.get(model)
+        return facts is not None and any(
+            image_source(value) in _KINDS and not self._as_url(facts, name, given)
+            for name, value in _pictures(facts, given).items()
+        )
+
+    def body(
+        self,
+        project_id: UUID,
+        model: str,
+        given: Mapping[str, Any],
+        read_by: float = math.inf,
+    ) -> dict[str, Any]:
         """Return upstream's request body, without its webhook fields, for a job's input.
 
+        No further picture is read after `read_by` on the monotonic clock.
+
         Raises:
-            StorageUnavailable: S3 does not answer.
+            StorageUnavailable: S3 does not answer, or not in time.
             DatabaseUnavailable: what the ids name could not be looked up.
             InputGone: an image or upload is no longer there.
         """
@@ -170,12 +188,17 @@ class Inputs:
             if value not in found:
                 raise InputGone(f"{name}: {value} is no longer there")
             place = found[value]
-            sent[name] = (
-                self.bucket.presign(place.bucket, place.key, INPUT_URL_LIFETIME_SECONDS)
-                if self.upstream_reaches_bucket and facts.takes_url(name, given)
-                else self._base64(name, value, place)
-            )
+            if self._as_url(facts, name, given):
+                lifetime = INPUT_URL_LIFETIME_SECONDS
+                sent[name] = self.bucket.presign(place.bucket, place.key, lifetime)
+            elif time.monotonic() > read_by:
+                raise StorageUnavailable("S3 did not give all pictures of the input in time")
+            else:
+                sent[name] = self._base64(name, value, place)
         return sent
+
+    def _as_url(self, model: Model, name: str, given: Mapping[str, Any]) -> bool:
+        return self.upstream_reaches_bucket and model.takes_url(name, given)
 
     def _base64(self, name: str, value: str, place: Row[Any]) -> str:
         try:

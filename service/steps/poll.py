@@ -1,13 +1,14 @@
 """Poll: ask Flux about a job whose webhook is late, lost or impossible.
 
-The first question comes when webhooks have usually arrived, further ones at an interval; a job that
-has no result at the deadline fails as `upstream_timeout`, and a late webhook may still promote it.
+The first question comes when webhooks have usually arrived, further ones at an interval. When Flux
+says after the deadline that it has no result, the job fails as `upstream_timeout`, and a late
+webhook may still promote it. No answer says nothing: the questions go on, but not for ever.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -23,6 +24,10 @@ from service.states import ErrorCode, Status
 from service.upstream import InProgress, Result
 
 log = get_log(__name__)
+
+#: When a job is given up whose questions nobody answers, in upstream deadlines: an hour by default.
+#: Outages of a web service seldom last longer, and meanwhile the job holds a slot.
+GIVE_UP_AFTER_DEADLINES = 4
 
 
 class Flux(Protocol):
@@ -43,8 +48,10 @@ class Question:
     model: str
     task_id: str
     polling_url: str | None
-    #: The upstream deadline has passed: this is the last question.
+    #: The upstream deadline has passed: this is the last question that is answered.
     overdue: bool
+    #: This is the last one even if it is not.
+    hopeless: bool
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,8 @@ class Poll:
             .with_for_update(skip_locked=True)
             .cte()
         )
-        overdue = jobs.c.submitted_at + seconds(self.deadline_seconds) <= func.now()
+        waited = func.now() - jobs.c.submitted_at
+        give_up_seconds = self.deadline_seconds * GIVE_UP_AFTER_DEADLINES
         with self.database.transaction() as tx:
             rows = tx.rows(
                 update(jobs)
@@ -82,7 +90,8 @@ class Poll:
                     jobs.c.model,
                     jobs.c.task_id,
                     jobs.c.polling_url,
-                    overdue.label("overdue"),
+                    (waited >= seconds(self.deadline_seconds)).label("overdue"),
+                    (waited >= seconds(give_up_seconds)).label("hopeless"),
                 )
             )
         if rows:
@@ -123,14 +132,19 @@ class Poll:
                         tx, question.job_id, question.attempt_number, answer, "poll"
                     )
 
-    def _go_on(self, tx: Transaction, question: Question, answer: Any) -> None:  # noqa: ANN401
-        if question.overdue:
-            said = answer.word if isinstance(answer, InProgress) else str(answer)
+    def _go_on(
+        self, tx: Transaction, question: Question, answer: InProgress | FluxUnavailable
+    ) -> None:
+        if isinstance(answer, InProgress):
+            is_over, said = question.overdue, f"; last word: {answer.word}"
+        else:
+            is_over, said = question.hopeless, f" and does not answer: {answer}"
+        if is_over:
             self.moves.fail(
                 tx,
                 question.job_id,
                 ErrorCode.UPSTREAM_TIMEOUT,
-                f"Flux had no result after {self.deadline_seconds:g} s; last word: {said}",
+                f"Flux had no result after {self.deadline_seconds:g} s{said}",
                 attempt_number=question.attempt_number,
             )
             return

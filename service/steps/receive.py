@@ -125,10 +125,9 @@ class Receive:
         if said is None:
             return attempt.job_id, "unreadable"
         result = read_result(said)
-        if isinstance(result, InProgress):
-            return attempt.job_id, "progress"
-        moved = self.moves.take_result(tx, attempt.job_id, attempt.number, result, "webhook")
-        return attempt.job_id, "moved" if moved else "unchanged"
+        if self.moves.take_result(tx, attempt.job_id, attempt.number, result, "webhook"):
+            return attempt.job_id, "moved"
+        return attempt.job_id, "progress" if isinstance(result, InProgress) else "unchanged"
 
 
 def _object(body: bytes) -> Mapping[str, Any] | None:

@@ -5,20 +5,22 @@ one sweep works at once. It ends waits that nobody else can end, and rings the l
 rows.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Exists, Row, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from service import gate
 from service.clock import seconds
 from service.database import Database, Transaction
 from service.generation import Catalogue
 from service.logs import get_log
 from service.messages import Message
 from service.models import Attempt, Delivery, DeliveryStatus, Image, Pulse, jobs
-from service.moves import Moves
+from service.moves import Moves, note
 from service.states import AttemptOutcome, ErrorCode, Status
 
 log = get_log(__name__)
@@ -67,10 +69,13 @@ class Sweep:
         with self.database.transaction() as tx:
             if not tx.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))):
                 return
-            self._park_silent(tx)
+            parked = self._park_silent(tx)
             self._fail_unconfirmed(tx)
             self._fail_expired(tx)
             self._reroute(tx)
+            # gates after jobs, as everybody locks them
+            for provider, count in sorted(parked.items()):
+                gate.unanswered(tx, provider, count)
             now = {"at": func.clock_timestamp()}
             pulse = insert(Pulse).values(name=PULSE, **now)
             tx.execute(pulse.on_conflict_do_update(index_elements=["name"], set_=now))
@@ -79,8 +84,12 @@ class Sweep:
                 if waiting is not None and getattr(waiting, lane.name):
                     tx.ring_after_commit(lane)
 
-    def _park_silent(self, tx: Transaction) -> None:
-        """A worker died, or lost the database, around the paid POST: it may have been accepted."""
+    def _park_silent(self, tx: Transaction) -> Mapping[str, int]:
+        """A worker died, or lost the database, around the paid POST: it may have been accepted.
+
+        Returns how many were parked, by provider.
+        """
+        parked: Counter[str] = Counter()
         for row in self._overdue(tx, Status.SUBMITTING):
             moved = self.moves.move(
                 tx,
@@ -93,6 +102,8 @@ class Sweep:
             if moved is not None:
                 log.warning("submission_parked", job_id=str(row.id))
                 self._close(tx, row, AttemptOutcome.UNKNOWN)
+                parked[row.provider] += 1
+        return parked
 
     def _fail_unconfirmed(self, tx: Transaction) -> None:
         """The grace is over and nobody spoke up for the submission."""
@@ -121,23 +132,35 @@ class Sweep:
 
     def _reroute(self, tx: Transaction) -> None:
         """Nobody submits to a provider that is not paid any more: what waits for it goes on."""
-        stranded = (
-            select(jobs.c.id, jobs.c.model)
-            .where(jobs.c.status == Status.QUEUED, jobs.c.provider.in_(self.retired_providers))
-            .limit(BATCH)
-            .with_for_update(skip_locked=True)
-        )
-        for row in tx.rows(stranded) if self.retired_providers else []:
-            model = self.catalogue.get(row.model)
-            serving = model.providers if model else ()
-            provider = next((name for name in self.providers if name in serving), None)
-            if provider is not None:
-                log.info("job_rerouted", job_id=str(row.id), provider=provider)
-                tx.execute(update(jobs).where(jobs.c.id == row.id).values(provider=provider))
+        if not self.retired_providers:
+            return
+        for provider in self.providers:
+            models = self.catalogue.models.values()
+            served = [model.name for model in models if provider in model.providers]
+            stranded = (
+                select(jobs.c.id)
+                .where(
+                    jobs.c.status == Status.QUEUED,
+                    jobs.c.provider.in_(self.retired_providers),
+                    jobs.c.model.in_(served),
+                )
+                .limit(BATCH)
+                .with_for_update(skip_locked=True)
+                .cte()
+            )
+            rows = tx.rows(
+                update(jobs)
+                .where(jobs.c.id.in_(select(stranded.c.id)))
+                .values(provider=provider, event_seq=jobs.c.event_seq + 1)
+                .returning(jobs.c.id, jobs.c.event_seq, jobs.c.attempt_count)
+            )
+            if rows:
+                log.info("jobs_rerouted", provider=provider, jobs=len(rows))
+                note(tx, rows, Status.QUEUED, f"Goes to {provider}: its provider is not paid now")
 
     def _overdue(self, tx: Transaction, status: Status) -> list[Any]:
         return tx.rows(
-            select(jobs.c.id, jobs.c.attempt_count)
+            select(jobs.c.id, jobs.c.attempt_count, jobs.c.provider)
             .where(jobs.c.status == status, jobs.c.due_at <= func.now())
             .limit(BATCH)
             # who holds a row is moving it: the sweep neither waits nor closes a circle of waits

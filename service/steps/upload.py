@@ -110,9 +110,12 @@ class Discard:
     bucket: Bucket
 
     def __call__(self) -> None:
-        """Discard all that have expired."""
+        """Discard all that have expired, as long as S3 deletes them."""
         while expired := self.claim(DISCARD_BATCH):
-            self.record([(upload, self.act(upload)) for upload in expired])
+            ended = [(upload, self.act(upload)) for upload in expired]
+            self.record(ended)
+            if not all(is_gone for _, is_gone in ended):
+                return
 
     def claim(self, limit: int) -> list[Row[Any]]:
         """Mark expired uploads, so that nobody can refer to them any more."""

@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadRequest
 
 from service.ids import new_id
 from service.logs import get_log
+from service.web.big_bodies import register_places
 from service.web.flux import Form, flux_blueprint, samples_blueprint
 from service.web.gallery import gallery_blueprint
 from service.web.health import health_blueprint
@@ -66,6 +67,7 @@ def create_app(wiring: Wiring) -> Flask:
     app.register_blueprint(timeline_blueprint(wiring))
     app.register_blueprint(login_blueprint(wiring.keys, wiring.settings.base_url))
     register_errors(app)
+    register_places(app)
     app.before_request(_begin)
     app.after_request(_note)
     return app

@@ -21,7 +21,7 @@ from service.web.auth import flux_key
 from service.web.flux_bodies import read_flux_request
 from service.web.flux_problems import finding, unacceptable, unprocessable
 from service.web.images import stored_bytes
-from service.web.parsing import MAX_IMAGE_BODY_BYTES, read_json_object
+from service.web.parsing import read_image_object
 from service.wiring import Wiring
 
 
@@ -42,9 +42,9 @@ def flux_blueprint(wiring: Wiring, form: Form) -> Blueprint:
         if model is None:
             raise NotFound("There is no such model.")
         project_id = flux_key(request, wiring.keys).project_id
-        body = read_json_object(request, MAX_IMAGE_BODY_BYTES)
+        body = read_image_object(request)
         try:
-            wanted = read_flux_request(request, body, project_id, model, wiring.enqueue)
+            wanted = read_flux_request(request, body, project_id, model, wiring)
             enqueued = wiring.enqueue.accept(project_id, wanted)
         except InvalidRequest as error:
             return unacceptable(error.errors, model.parameters, body)

@@ -2,18 +2,22 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
 from flask import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from service.documents import FluxDocuments
 from service.errors import InvalidRequest
 from service.generation import Model
+from service.ids import Kind, public_id
 from service.models import CallbackForm
 from service.signing.flux_callback import MAX_SECRET_CHARS, can_be_sent
-from service.steps.enqueue import Enqueue, JobRequest
+from service.steps.enqueue import JobRequest
 from service.web.bodies import MAX_CALLBACK_URL_CHARS, field_errors, read_idempotency_key
+from service.wiring import Wiring
 
 
 def _sendable(secret: str) -> str:
@@ -35,16 +39,17 @@ class FluxWebhook(BaseModel):
 
 
 def read_flux_request(
-    request: Request, body: dict[str, Any], project_id: UUID, model: Model, enqueue: Enqueue
+    request: Request, body: dict[str, Any], project_id: UUID, model: Model, wiring: Wiring
 ) -> JobRequest:
     """Return what a Flux client asks for.
 
     Raises:
         InvalidRequest: the Idempotency-Key or the webhook has the wrong shape; every error is named
-            at once, those that `enqueue` finds in the other fields included.
+            at once, those in the other fields included.
     """
     names = FluxWebhook.model_fields
     given = {name: value for name, value in body.items() if name not in names}
+    given |= _our_own(given, project_id, model, wiring.flux_documents)
     # upstream's own example says with an empty string that there is none
     said = {name: body[name] for name in names if body.get(name, "") != ""}
     try:
@@ -52,7 +57,7 @@ def read_flux_request(
     except ValidationError as error:
         misshapen = {problem["loc"][0] for problem in error.errors()}
         url = None if "webhook_url" in misshapen else said.get("webhook_url")
-        found = enqueue.examine(project_id, model.name, given, callback_url=url)
+        found = wiring.enqueue.examine(project_id, model.name, given, callback_url=url)
         errors = field_errors(error, FluxWebhook) + found.errors
         raise InvalidRequest("Not accepted; nothing was spent.", errors) from None
     canonical = json.dumps([model.name, body], sort_keys=True, separators=(",", ":")).encode()
@@ -65,3 +70,18 @@ def read_flux_request(
         callback_secret=webhook.webhook_secret if webhook.webhook_url else None,
         idempotency_key=read_idempotency_key(request),
     )
+
+
+def _our_own(
+    given: Mapping[str, Any], project_id: UUID, model: Model, documents: FluxDocuments
+) -> dict[str, str]:
+    """Return the ids of those images that are given by the `result.sample` of an earlier answer.
+
+    As ids they are known as parents, and go to models that take no URL, too.
+    """
+    urls = {name: given[name] for name in model.images if isinstance(given.get(name), str)}
+    return {
+        name: public_id(Kind.IMAGE, image_id)
+        for name, url in urls.items()
+        if (image_id := documents.image_of_sample(project_id, url)) is not None
+    }

@@ -34,6 +34,8 @@ def only_file(pieces: Iterable[bytes], boundary: str) -> Iterator[bytes]:
                     yield data
                 case File():
                     files += 1
+                case Field() if not files:
+                    raise _refused("came as a text field, which holds no picture")
             if isinstance(event, Field) or files > 1:
                 raise _refused("there is something beside the picture")
     if not files:

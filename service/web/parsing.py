@@ -16,6 +16,7 @@ from flask import Request
 from werkzeug.exceptions import ClientDisconnected
 
 from service.errors import BodyTooLarge, FieldError, MalformedRequest, UnsupportedMediaType
+from service.web.big_bodies import take_place
 
 #: Largest body of a route that takes no images, forms included, bytes.
 MAX_BODY_BYTES = 256 * 1024
@@ -54,7 +55,12 @@ def read_json_object(request: Request, max_bytes: int = MAX_BODY_BYTES) -> dict[
 
 
 def read_image_object(request: Request) -> dict[str, Any]:
-    """Return the request's body, which may hold base64 images; raises as `read_json_object`."""
+    """Return the request's body, which may hold base64 images.
+
+    Raises:
+        CallerError: as `read_json_object`, and Busy while too many large bodies are worked on.
+    """
+    take_place(request)
     try:
         return read_json_object(request, MAX_IMAGE_BODY_BYTES)
     except BodyTooLarge as error:

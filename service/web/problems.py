@@ -68,14 +68,12 @@ def register_errors(app: Flask) -> None:
     @app.errorhandler(StorageUnavailable)
     def unavailable(error: Exception) -> Response:
         log.error("request_unavailable", route=_route(), reason=str(error))
-        answer = _shown(
+        return _shown(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "unavailable",
             "Temporarily unavailable",
             "Nothing was lost. Repeat the request with the same Idempotency-Key.",
         )
-        answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        return answer
 
     @app.errorhandler(ParseException)
     def broken_framing(_error: Exception) -> Response:
@@ -108,6 +106,15 @@ def register_errors(app: Flask) -> None:
 
 def _shown(
     status: int, code: str, title: str, detail: str, errors: list[FieldError] | None = None
+) -> Response:
+    answer = _worded(status, code, title, detail, errors)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return answer
+
+
+def _worded(
+    status: int, code: str, title: str, detail: str, errors: list[FieldError] | None
 ) -> Response:
     if speaks_flux(request.path):
         return flux_problem(status, code, detail, errors)

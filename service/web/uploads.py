@@ -15,7 +15,13 @@ from service.web.parsing import body_pieces
 from service.wiring import Wiring
 
 #: Declared types of a body that is the picture itself. What it is, its content says.
-RAW_TYPES = ("image/jpeg", "image/png", "image/webp", "application/octet-stream")
+RAW_TYPES = (
+    "image/jpeg",
+    "image/jpg",  # no registered type, but many say so
+    "image/png",
+    "image/webp",
+    "application/octet-stream",
+)
 FORM_TYPE = "multipart/form-data"
 #: What a form may be longer than its file, bytes.
 MAX_FRAMING_BYTES = 64 * 1024

@@ -27,7 +27,7 @@ from service.steps.poll import Poll
 from service.steps.receive import Receive
 from service.steps.reindex import Reindex
 from service.steps.store import Bring, Store
-from service.steps.submit import Send, Submit
+from service.steps.submit import Lease, Send, Submit
 from service.steps.sweep import Sweep
 from service.steps.upload import Discard, Upload
 from service.steps.verify import Verify
@@ -71,16 +71,16 @@ class Wiring(Parts):
     def submit(self) -> Submit:
         """Step: submit."""
         chosen = self.settings
+        lease = Lease(self.database, chosen.send_deadline_seconds, chosen.flux_timeout_seconds)
         own_slots = {model.pool: model.max_active for model in CATALOGUE.models.values()}
         return Submit(
             database=self.database,
             moves=self.moves,
-            send=Send(CATALOGUE, self.flux, self.inputs, self._webhook_address()),
+            send=Send(CATALOGUE, self.flux, self.inputs, lease, self._webhook_address()),
+            lease=lease,
             may_spend=self.result_spool.has_room,
             providers=self._providers,
             limits=own_slots | {ACCOUNT: chosen.flux_max_active},
-            send_deadline_seconds=chosen.send_deadline_seconds,
-            timeout_seconds=chosen.flux_timeout_seconds,
             unconfirmed_grace_seconds=chosen.unconfirmed_grace_seconds,
             poll_after_seconds=self._patience(chosen.poll_after_seconds, POLL_ONLY_AFTER_SECONDS),
         )
@@ -167,7 +167,7 @@ class Wiring(Parts):
     @cached_property
     def watch(self) -> Watch:
         """Step: watch."""
-        return Watch(self.database)
+        return Watch(self.database, self._providers)
 
     @cached_property
     def reindex(self) -> Reindex:

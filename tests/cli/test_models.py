@@ -74,6 +74,8 @@ def test_a_price_is_what_the_job_is_estimated_to_cost(darkroom: CommandLine) -> 
     assert (price["object"], price["output_megapixels"], price["exact"]) == ("price", 2, True)
     assert darkroom("jobs", "submit", *asked, "--json").json["cost"]["estimated"] == "4.5"
     assert price["credits"] == "4.5"
+    kontext = darkroom("price", "flux-kontext-pro", "-p", "a cat").out
+    assert "up to the model" in kontext
     lines = [line.split(None, 1) for line in darkroom("price", *asked).out.splitlines()]
     assert dict(lines) == {
         "credits": "4.5",

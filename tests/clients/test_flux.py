@@ -148,11 +148,12 @@ def test_a_redirect_takes_neither_key_nor_job_elsewhere() -> None:
 
 def test_upstreams_complaint_repeats_no_secret_of_ours() -> None:
     url, secret = "https://us.example/webhooks/flux/token-canary", "secret-canary"
+    picture = "https://bucket.example/1.png?X-Amz-Signature=canary"
     echo = (
         '{"detail": [{"type": "missing", "loc": ["body", "prompt"], "msg": "Field required",'
         f'"input": {{"webhook_url": "{url}", "webhook_secret": "{secret}"}}}}]}}'
     )
-    for said in (echo, f'{{"detail": {{"sent": ["{url}", "{secret}", "{KEY}"]}}}}'):
+    for said in (echo, f'{{"detail": {{"sent": ["{url}", "{secret}", "{KEY}", "{picture}"]}}}}'):
         for status in (422, 500):
             outcome = outcome_of(
                 answer(http(status, said.encode())), webhook_url=url, webhook_secret=secret

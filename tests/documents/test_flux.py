@@ -79,5 +79,9 @@ def test_sizes_are_megapixels_as_upstream_rounds_them() -> None:
     said = DOCUMENTS.accepted(asked, MODEL, sizes, "")
     # 1.98 for 1920x1080: seen with a reseller in Nov 2025
     assert (said["input_mp"], said["output_mp"], said["cost"]) == (1.25, 1.98, None)
+    edited = row(input={"prompt": "x", "input_image": "upl_1"})
+    kontext = CATALOGUE["flux-kontext-pro"]
+    said = DOCUMENTS.accepted(edited, kontext, {"input_image": PictureSize(512, 512, 9)}, "")
+    assert (said["input_mp"], said["output_mp"]) == (0.25, None)
     del sizes["input_image_2"]
     assert DOCUMENTS.accepted(asked, MODEL, sizes, "")["input_mp"] is None

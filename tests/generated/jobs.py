@@ -6,7 +6,7 @@ of single parameters are the catalogue's, so that jobs lie on its edges again an
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import singledispatch
 
 from generated.pictures import Form, Picture
@@ -14,7 +14,7 @@ from generated.pictures import Form, Picture
 from service.generation import Model
 from service.generation.image_parameter import Image
 from service.generation.parameters import Boolean, Integer, Number, Parameter
-from service.generation.picture_rules import SameSize
+from service.generation.picture_rules import MaxTotalPixels, SameSize
 from service.generation.rules import MaxPixels, OneAboveZero, OneOf
 from service.generation.string_parameters import AspectRatio, Choice, StringParameter, Text
 
@@ -37,17 +37,14 @@ class Job:
     """What a caller gives, and what it comes to."""
 
     model: str
-    given: Mapping[str, object]
+    given: Mapping[str, object] = field(repr=False)
     #: What upstream is sent, pictures apart.
     meant: Mapping[str, object]
     pictures: Mapping[str, tuple[Form, Picture]]
 
 
 def generate(model: Model, including: str, chance: random.Random, stock: Sequence[Picture]) -> Job:
-    """Make a job that has one parameter for certain and others by chance.
-
-    Its pictures may be too many pixels together; all else is as the model wants it.
-    """
+    """Make a job that the model takes, with one parameter for certain and others by chance."""
     meant = _meant(model, including, chance)
     pictures = _pictures(model, including, meant, chance, stock)
     given = {name: _written(model.parameters[name], value, chance) for name, value in meant.items()}
@@ -98,7 +95,19 @@ def _pictures(
     fitting = [picture for picture in stock if min(picture.width, picture.height) >= least]
     one = chance.choice(fitting)
     chosen = {name: one if alike else chance.choice(fitting) for name in sorted(names)}
+    for most in [r.max_pixels for r in model.picture_rules if isinstance(r, MaxTotalPixels)]:
+        while _all_pixels(meant, list(chosen.values())) > most:
+            del chosen[chance.choice(sorted(chosen.keys() - {including}))]
     return {name: (_form(model, name, meant, chance), each) for name, each in chosen.items()}
+
+
+def _all_pixels(meant: Mapping[str, object], pictures: Sequence[Picture]) -> int:
+    """Count what goes in and comes out; without a side the output is like the first picture."""
+    sides = [meant.get("width"), meant.get("height")]
+    if pictures and sides == [None, None]:
+        sides = [pictures[0].width, pictures[0].height]
+    width, height = (side if isinstance(side, int) else 1024 for side in sides)
+    return width * height + sum(each.width * each.height for each in pictures)
 
 
 def _few(most: int, chance: random.Random) -> int:

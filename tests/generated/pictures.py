@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from factories import upload
@@ -39,7 +39,7 @@ class Picture:
     width: int
     height: int
     sha256: str
-    given: Mapping[Form, str]
+    given: Mapping[Form, str] = field(repr=False)
 
 
 def stock(wiring: Wiring, key: NewKey, simulator: Simulator) -> list[Picture]:

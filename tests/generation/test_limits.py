@@ -27,7 +27,8 @@ NO_IMAGES: Values = (
     "http://", "https:///a", "https://a b.example/", "https://exämple.com/", "http://[::1/",
     "http://a:99999/", "ftp://example.com/a", "file:///etc/passwd", "https://a.example/\n",
     "https://a.example/" + "a" * 8192,
-    "abc", "ab=c", "====", "a-_=", "data:image/png;base64,", "data:text/html;base64,aGk=", " ",
+    "abc", "ab=c", "====", "a-_=", " ",
+    "data:image/png;base64,", "data:text/html,aGk=", "data:,;base64,aGk=",
     "photo.png", "aGk=aGk=", "\ud800aaa", "aaa\x00",
     "img_", "upl_" + "a" * 31, "upl_" + "A" * 32, "img_" + "g" * 32, "job_" + "0" * 32,
     "upl_" + "a" * 33, " upl_" + "a" * 32, "data:image/png;base64,upl_" + "a" * 32,
@@ -59,7 +60,7 @@ def _(parameter: Number) -> tuple[Values, Values]:
 
 @limits.register
 def _(_parameter: Boolean) -> tuple[Values, Values]:
-    return (True, False), (0, 1, "true", "", [], {})
+    return (True, False), (0, 1, "true", [], {})
 
 
 @limits.register
@@ -140,6 +141,18 @@ def test_null_is_dropped_where_upstream_allows_it_and_refused_elsewhere(
     cleaned, pointers = checked(model, **{name: None})
     assert name not in cleaned
     assert pointers == ([] if parameter.nullable else [f"/input/{name}"])
+
+
+@pytest.mark.parametrize(("model", "name", "parameter"), PARAMETERS)
+def test_an_empty_string_is_dropped_whatever_the_type(
+    model: str, name: str, parameter: Parameter
+) -> None:
+    raw = minimal_input(CATALOGUE[model])
+    raw.pop(name, None)
+    cleaned, pointers = checked(model, **{name: ""})
+    left_out, errors = validate_input(CATALOGUE[model], raw)
+    assert (cleaned, pointers) == (left_out, [error.pointer for error in errors])
+    assert (f"/input/{name}" in pointers) is parameter.required
 
 
 @pytest.mark.parametrize(("model", "name", "parameter"), PARAMETERS)

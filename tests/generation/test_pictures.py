@@ -34,12 +34,12 @@ def test_the_source_of_a_picture_is_told_by_its_form(value: str, source: ImageSo
 @pytest.mark.parametrize(
     ("name", "parameter", "max_bytes", "width", "max_height"),
     [
-        ("flux-2-max", "input_image", 25_000_000, 10_000, 4_000),
-        ("flux-pro-1.1", "image_prompt", 25_000_000, 10_000, 4_000),
+        ("flux-2-max", "input_image", 20 * MIB, 10_000, 4_000),
+        ("flux-pro-1.1", "image_prompt", 20 * MIB, 10_000, 4_000),
         ("flux-kontext-pro", "input_image_4", 20 * MIB, 4_096, 5_120),
         ("flux-pro-1.0-canny", "control_image", 20 * MIB, 4_096, 5_120),
         ("flux-pro-1.0-expand", "image", 20 * MIB, 4_096, 5_120),
-        ("flux-tools/deblur-v1", "image", 25_000_000, 2_048, 2_048),
+        ("flux-tools/deblur-v1", "image", 20 * MIB, 2_048, 2_048),
     ],
 )
 def test_a_picture_may_be_as_large_as_the_model_takes_and_no_larger(

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from service.generation import CATALOGUE, PictureSize, Quote, quote
+from service.generation import CATALOGUE, Model, PictureSize, Quote, quote
 
 
 def of(width: int, height: int) -> PictureSize:
@@ -101,6 +101,24 @@ def test_without_a_side_the_picture_takes_the_first_input_images_size(
 def test_a_first_input_image_of_unknown_size_leaves_the_picture_at_a_megapixel() -> None:
     given: dict[str, object] = {"input_image": "https://a.example/", "input_image_2": "upl_"}
     assert priced("flux-2-pro", given, input_image_2=of(2048, 2048)).output_megapixels == 1
+
+
+@pytest.mark.parametrize("model", [m for m in CATALOGUE.models.values() if m.images])
+def test_the_size_of_the_output_is_told_only_where_width_and_height_can_be_asked(
+    model: Model,
+) -> None:
+    answer = quote(model, dict.fromkeys(model.images, "upl_"), {})
+    is_sized = {"width", "height"} <= model.parameters.keys()
+    assert (answer.output_pixels is not None, answer.output_megapixels is not None) == (
+        is_sized,
+        is_sized,
+    )
+
+
+def test_the_size_of_an_output_that_is_left_to_the_model_is_not_told() -> None:
+    for name in ("flux-pro-1.1-ultra", "flux-kontext-pro", "flux-pro-1.0-expand"):
+        assert priced(name, {})[2:4] == (None, None)
+    assert priced("flux-dev", {})[2:4] == (1, 1024 * 768)
 
 
 def test_a_flat_price_is_exact_whatever_is_given() -> None:

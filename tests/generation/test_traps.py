@@ -55,10 +55,10 @@ def test_the_examples_size_is_too_large_for_flux_1() -> None:
 
 
 NOTHING: list[tuple[str, object]] = [
-    *((name, None) for name in EVERY_NAME),
-    ("image_prompt", ""), ("prompt", ""), ("aspect_ratio", ""), ("aspect_ratio", "custom"),
+    *((name, nothing) for name in EVERY_NAME for nothing in (None, "")),
+    ("aspect_ratio", "custom"),
     ("width", 0), ("height", 0.0), ("prompt_upsampling", False), ("raw", False),
-    ("disable_pup", False), ("auto_crop", False), ("user", ""), ("input_image_8", ""),
+    ("disable_pup", False), ("auto_crop", False),
 ]  # fmt: skip
 SOMETHING: list[tuple[str, object]] = [
     ("image_prompt", "aGk="), ("image_prompt", False), ("prompt", " "), ("aspect_ratio", "1:1"),

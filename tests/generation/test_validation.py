@@ -83,10 +83,24 @@ def test_integral_floats_become_integers() -> None:
 
 
 @pytest.mark.parametrize(
-    "given_image", ["data:image/png;base64,aGk=", "DATA:image/svg+xml;BASE64,aGk=", "aG\r\nk=\n"]
+    "given_image",
+    [
+        "data:image/png;base64,aGk=",
+        "DATA:image/svg+xml;BASE64,aGk=",
+        "data:;base64,aGk=",
+        "data:application/octet-stream;base64,aGk=",
+        "data:image/png;name=a b.png;charset=utf-8;base64,aGk=",
+        f"data:{'x' * 200};base64,aGk=",
+        "aG\r\nk=\n",
+    ],
 )
 def test_base64_images_are_sent_bare(given_image: str) -> None:
     assert validate_input(PRO_1_1, {"image_prompt": given_image}) == ({"image_prompt": "aGk="}, [])
+
+
+def test_the_prefix_of_a_data_uri_has_an_end() -> None:
+    long = f"data:{'x' * 201};base64,aGk="
+    assert list(details(PRO_1_1, {"image_prompt": long})) == ["/input/image_prompt"]
 
 
 def test_unknown_names_are_escaped_and_cut_in_the_pointer() -> None:

@@ -1,8 +1,10 @@
 """Polls: trouble on the way fails nobody, the deadline ends it, a late answer undoes nothing."""
 
 import time
+from typing import Any
 from uuid import UUID
 
+import pytest
 from factories import (
     ACCEPTED,
     READY,
@@ -22,25 +24,31 @@ from fakes.scripted_peer import ScriptedPeer, answer
 from fakes.simulator import Simulator
 from fakes.upstream_answers import http, silent
 from fakes.waiting import wait_until
+from sqlalchemy import Row
 
 from service.errors import FluxUnavailable
 from service.keys import NewKey
 from service.states import ErrorCode, Status
+from service.steps.poll import GIVE_UP_AFTER_DEADLINES
 from service.upstream import Ended, InProgress, Result
 from service.wiring import Wiring
 
-NOT_FINAL = {
+NO_RESULT = {
     "Pending": answer(http(200, b'{"status": "Pending"}')),
     "Task not found": answer(http(200, b'{"id": "task-1", "status": "Task not found"}')),
-    "Task not found, 404": answer(http(404, b'{"status": "Task not found"}')),
+    "Task not found, 404": answer(http(404, b'{"id": "task-1", "status": "Task not found"}')),
     "a word we do not know": answer(http(200, b'{"status": "Dreaming"}')),
     "Ready without a sample": answer(http(200, b'{"status": "Ready", "result": {}}')),
+}
+NO_ANSWER = {
     "500": answer(http(500)),
+    "404": answer(http(404, b'{"status": "Not Found"}')),
     "429": answer(http(429)),
     "403": answer(http(403)),
     "HTML": answer(http(200, b"<html>")),
     "nothing": answer(b""),
 }
+READY_BODY = b'{"status": "Ready", "result": {"sample": "http://127.0.0.1:9/1.png"}}'
 
 
 def generating(wiring: Wiring, key: NewKey, **columns: object) -> UUID:
@@ -94,26 +102,67 @@ def test_an_end_without_an_image_fails_the_job_and_says_why(
         assert ("Violence" in row.error_message) is (code is not ErrorCode.UPSTREAM_ERROR)
 
 
-def test_before_the_deadline_nothing_but_an_end_is_final(rewire: Rewire, key: NewKey) -> None:
-    for name, script in NOT_FINAL.items():
-        with ScriptedPeer(script) as peer:
-            wiring = rewire(flux_api_url=[peer.url])
-            job_id = generating(wiring, key)
-            for _ in range(2):
-                put(wiring, job_id, due_at=ago(1))
-                assert len(run(wiring.poll)) == 1
-            row = job(wiring, job_id)
-            assert row.status is Status.GENERATING, name
-            assert 0 < row.due_at.timestamp() - time.time() <= wiring.settings.poll_interval_seconds
-            assert "job.failed" not in events(wiring, job_id)
+def asked_again(wiring: Wiring, job_id: UUID, **columns: object) -> Row[Any]:
+    put(wiring, job_id, due_at=ago(1), **columns)
+    assert len(run(wiring.poll)) == 1
+    return job(wiring, job_id)
 
-            put(wiring, job_id, submitted_at=ago(31), due_at=ago(1))
-            run(wiring.poll)
-        row = job(wiring, job_id)
-        assert (row.status, row.error_code) == (Status.FAILED, ErrorCode.UPSTREAM_TIMEOUT), name
-        assert row.maybe_charged
-        assert len(deliveries(wiring, job_id)) == 1
-        assert len(peer.requests) == 3
+
+@pytest.mark.parametrize("said", [*NO_RESULT, *NO_ANSWER])
+def test_before_the_deadline_nothing_but_an_end_is_final(
+    rewire: Rewire, key: NewKey, said: str
+) -> None:
+    with ScriptedPeer({**NO_RESULT, **NO_ANSWER}[said]) as peer:
+        wiring = rewire(flux_api_url=[peer.url])
+        job_id = generating(wiring, key)
+        asked_again(wiring, job_id)
+        row = asked_again(wiring, job_id)
+    assert row.status is Status.GENERATING
+    assert 0 < row.due_at.timestamp() - time.time() <= wiring.settings.poll_interval_seconds
+    assert "job.failed" not in events(wiring, job_id)
+    assert len(peer.requests) == 2
+
+
+def assert_timed_out(wiring: Wiring, row: Row[Any]) -> None:
+    assert (row.status, row.error_code) == (Status.FAILED, ErrorCode.UPSTREAM_TIMEOUT)
+    assert row.maybe_charged
+    assert len(deliveries(wiring, row.id)) == 1
+
+
+@pytest.mark.parametrize("said", NO_RESULT)
+def test_after_the_deadline_a_word_without_a_result_ends_the_job(
+    rewire: Rewire, key: NewKey, said: str
+) -> None:
+    with ScriptedPeer(NO_RESULT[said]) as peer:
+        wiring = rewire(flux_api_url=[peer.url])
+        row = asked_again(wiring, generating(wiring, key), submitted_at=ago(31))
+    assert_timed_out(wiring, row)
+
+
+@pytest.mark.parametrize("said", NO_ANSWER)
+def test_after_the_deadline_no_answer_ends_the_job_only_when_the_patience_ends(
+    rewire: Rewire, key: NewKey, said: str
+) -> None:
+    give_up_seconds = 30 * GIVE_UP_AFTER_DEADLINES
+    with ScriptedPeer(NO_ANSWER[said]) as peer:
+        wiring = rewire(flux_api_url=[peer.url])
+        job_id = generating(wiring, key)
+        row = asked_again(wiring, job_id, submitted_at=ago(give_up_seconds - 20))
+        assert row.status is Status.GENERATING
+        assert 0 < row.due_at.timestamp() - time.time() <= wiring.settings.poll_interval_seconds
+        row = asked_again(wiring, job_id, submitted_at=ago(give_up_seconds + 1))
+    assert_timed_out(wiring, row)
+
+
+def test_a_paid_image_is_saved_after_an_outage_of_the_questions_across_the_deadline(
+    rewire: Rewire, wiring: Wiring, key: NewKey
+) -> None:
+    away = rewire(flux_api_url=["http://127.0.0.1:9/v1"])
+    job_id = generating(wiring, key)
+    asked_again(away, job_id, submitted_at=ago(31))
+    with ScriptedPeer(answer(http(200, READY_BODY))) as peer:
+        back = rewire(flux_api_url=[peer.url])
+        assert asked_again(back, job_id).status is Status.STORING
 
 
 def test_an_unreachable_upstream_fails_no_job(rewire: Rewire, key: NewKey) -> None:
@@ -124,8 +173,7 @@ def test_an_unreachable_upstream_fails_no_job(rewire: Rewire, key: NewKey) -> No
 
 
 def test_the_last_question_may_still_bring_the_image(rewire: Rewire, key: NewKey) -> None:
-    ready = b'{"status": "Ready", "result": {"sample": "http://127.0.0.1:9/1.png"}}'
-    with ScriptedPeer(answer(http(200, ready))) as peer:
+    with ScriptedPeer(answer(http(200, READY_BODY))) as peer:
         wiring = rewire(flux_api_url=[peer.url])
         job_id = generating(wiring, key, submitted_at=ago(1000))
         run(wiring.poll)

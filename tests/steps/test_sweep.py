@@ -4,6 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
+import pytest
 from factories import (
     ACCEPTED,
     Rewire,
@@ -24,6 +25,7 @@ from service.messages import Message
 from service.models import Delivery, Image, Pulse
 from service.settings import Provider
 from service.states import AttemptOutcome, ErrorCode, Status
+from service.steps import sweep
 from service.wiring import Wiring
 
 CALLBACK = "http://127.0.0.1:9/hook"
@@ -172,10 +174,11 @@ def test_a_late_answer_after_the_sweep_is_taken(wiring: Wiring, key: NewKey) -> 
 
 
 def test_jobs_of_a_provider_that_is_not_paid_any_more_go_to_one_that_serves_their_model(
-    rewire: Rewire, wiring: Wiring, key: NewKey
+    rewire: Rewire, wiring: Wiring, key: NewKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strands, moves = enqueue(wiring, key), enqueue(wiring, key)
     put(wiring, strands, model="flux-tools/erase-v1")
+    monkeypatch.setattr(sweep, "BATCH", 1)
     account = rewire(
         flux_provider=[Provider.COMETAPI], flux_api_key=[SecretStr("comet-key")], flux_api_url=[]
     )
@@ -184,6 +187,7 @@ def test_jobs_of_a_provider_that_is_not_paid_any_more_go_to_one_that_serves_thei
         "cometapi",
         "simulator",
     )
+    assert events(wiring, moves) == ["job.queued", "job.queued"]
     put(wiring, moves, status=Status.GENERATING, provider="simulator", task_id="t-1")
     account.sweep()
     assert job(wiring, moves).provider == "simulator"

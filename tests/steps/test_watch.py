@@ -1,8 +1,10 @@
 """Watch: what /readyz and /metrics say comes from the tables and is right."""
 
 from factories import ACCEPTED, ago, enqueue, put
+from sqlalchemy import update
 
 from service.keys import NewKey
+from service.models import Gate
 from service.states import TERMINAL, Status
 from service.upstream import Refused
 from service.wiring import Wiring
@@ -44,6 +46,8 @@ def test_a_closed_gate_is_told_with_its_reason(wiring: Wiring, key: NewKey) -> N
     wiring.submit.record([(intent, Refused(402, "no credits"))])
     assert "402" in wiring.watch.health().closed_gates["simulator"]
     enqueue(wiring, key)
-    put(wiring, intent.job_id, status=Status.SUBMITTING)
-    wiring.submit.record([(intent, ACCEPTED)])
+    with wiring.database.transaction() as tx:
+        tx.execute(update(Gate).values(probe_at=ago(1)))
+    (probe,) = wiring.submit.claim(1)
+    wiring.submit.record([(probe, ACCEPTED)])
     assert wiring.watch.health().closed_gates == {}

@@ -1,13 +1,14 @@
 """get_result answers upstream's words; its sample is our stored copy for whoever has the link."""
 
 import hashlib
+import json
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import boto3
 import pytest
 from conftest import Api
-from factories import ACCEPTED, due_now, hear, job, known_job, put, run, webhook
+from factories import ACCEPTED, deliveries, due_now, hear, job, known_job, put, run, webhook
 from fakes.simulator import Simulator
 from fakes.waiting import wait_until
 from flask.testing import FlaskClient
@@ -65,6 +66,27 @@ def test_a_job_is_pending_until_its_bytes_are_safe(
     assert flux.poll(accepted)["status"] == "Ready"
 
 
+def test_a_job_that_is_brought_back_is_pending_again_until_its_true_end(
+    flux: Facade, wiring: Wiring
+) -> None:
+    accepted = flux.submit(webhook_url="http://127.0.0.1:9/hook")
+    job_id = known_job(accepted)
+    (intent,) = wiring.submit.claim(1)
+    for _ in ("silent", "grace over"):
+        due_now(wiring, job_id)
+        wiring.sweep()
+    assert flux.poll(accepted)["details"]["code"] == "submission_unconfirmed"
+    wiring.submit.record([(intent, ACCEPTED)])
+    pending = {"id": accepted["id"], "status": "Pending", **NOTHING}
+    assert flux.poll(accepted) == pending
+    reasons = {"Moderation Reasons": ["Violence"]}
+    hear(wiring, webhook(wiring, job_id, status="Content Moderated", result=None, details=reasons))
+    assert flux.poll(accepted)["status"] == "Content Moderated"
+    assert flux.poll(accepted)["details"] == reasons
+    told = [json.loads(one.body)["status"] for one in deliveries(wiring, job_id)]
+    assert told == ["Error", "Content Moderated"]
+
+
 def test_ready_holds_what_upstream_said_and_our_own_copy(
     api: Api, flux: Facade, wiring: Wiring, simulator: Simulator
 ) -> None:
@@ -98,6 +120,10 @@ def test_the_sample_serves_ranges_and_heads_and_is_inert(
     assert whole.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     part = flux.follow(sample, Range="bytes=10-19")
     assert (part.status_code, part.data) == (206, whole.data[10:20])
+    for odd in ("lines=1-2", "bytes=0-1,5-6", "bytes=x"):
+        ignored = flux.follow(sample, Range=odd)
+        assert (ignored.status_code, ignored.data) == (200, whole.data), odd
+    assert flux.follow(sample, Range="bytes=99999999-").status_code == 416
     known = flux.follow(sample, If_None_Match=whole.headers["ETag"])
     assert known.status_code == 304
     head = flux.client.head(sample.removeprefix(BASE_URL))

@@ -91,6 +91,13 @@ def test_an_image_parameter_is_shown_with_its_limits_and_what_it_takes(api: Api)
     assert erase[0]["accepts"] == ["url", "base64", "image", "upload"]
 
 
+def test_no_model_takes_an_input_image_beyond_what_upstreams_client_sends(api: Api) -> None:
+    images = [image for model in api.get("/v1/models").json["data"] for image in model["images"]]
+    assert {image["max_bytes"] for image in images} == {20 * 2**20}
+    sources = api.get("/v1/models/flux-2-pro").json["sources"]["images"]
+    assert "Python client of November 2025" in sources["input_image"]
+
+
 def test_a_model_is_available_if_a_configured_provider_serves_it(
     rewire: Rewire, key: NewKey
 ) -> None:
@@ -133,6 +140,12 @@ def test_a_price_counts_the_megapixels_of_an_upload(api: Api) -> None:
     given["input_image"] = "https://a.example/a.png"
     price = api.post("/v1/price", {"model": "flux-2-max", "input": given}).json
     assert (price["credits"], price["exact"]) == ("10", False)
+
+
+def test_a_price_tells_no_size_where_the_model_decides_on_it(api: Api) -> None:
+    body = {"model": "flux-kontext-pro", "input": {"prompt": "a cat"}}
+    price = api.post("/v1/price", body).json
+    assert (price["credits"], price["output_megapixels"], price["exact"]) == ("4", None, True)
 
 
 def test_a_model_without_a_known_price_has_null(api: Api) -> None:

@@ -1,6 +1,7 @@
 """Submit: the step of its lane, and the one send of an intent."""
 
 from service.steps.submit.lane import Submit
+from service.steps.submit.lease import Lease
 from service.steps.submit.send import Intent, Send
 
-__all__ = ["Intent", "Send", "Submit"]
+__all__ = ["Intent", "Lease", "Send", "Submit"]

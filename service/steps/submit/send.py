@@ -1,7 +1,9 @@
 """The one send of an intent: its words, its fence, and what became of it."""
 
+import contextlib
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -10,9 +12,14 @@ from service.errors import FenceClosed, InputGone, TransientError
 from service.faults import fault_point
 from service.generation import Catalogue, Model
 from service.logs import get_log
+from service.steps.submit.lease import Lease
 from service.upstream import Accepted, NotSent, SubmitOutcome, Unknown, Unusable
 
 log = get_log(__name__)
+
+#: Jobs of one process that hold whole pictures at a time: two of 20 MiB each cost some 170 MB.
+PLACES = 4
+_places = threading.BoundedSemaphore(PLACES)
 
 
 class Flux(Protocol):
@@ -34,7 +41,13 @@ class Flux(Protocol):
 class Inputs(Protocol):
     """Puts a job's input into upstream's words."""
 
-    def body(self, project_id: UUID, model: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    def reads_bytes(self, model: str, given: Mapping[str, Any]) -> bool:
+        """Say whether the body will hold pictures of ours and not only their addresses."""
+        ...
+
+    def body(
+        self, project_id: UUID, model: str, given: Mapping[str, Any], read_by: float
+    ) -> dict[str, Any]:
         """Return the body, with addresses or bytes of the pictures that the input names.
 
         Raises:
@@ -71,6 +84,7 @@ class Send:
     catalogue: Catalogue
     flux: Flux
     inputs: Inputs
+    lease: Lease
     webhook_address: WebhookAddress
 
     def __call__(self, intent: Intent) -> SubmitOutcome:
@@ -92,10 +106,11 @@ class Send:
 
     def _send(self, intent: Intent) -> SubmitOutcome:
         sending = False
+        send_by = intent.send_by
 
         def fence() -> None:
             nonlocal sending
-            if time.monotonic() > intent.send_by:
+            if time.monotonic() > send_by:
                 raise FenceClosed("too late after the intent; nothing was sent")
             sending = True
 
@@ -103,12 +118,13 @@ class Send:
             model = self.catalogue.get(intent.model)
             if model is None:
                 return Unusable(f"this release does not offer {intent.model}")
-            body = self._body(intent, model)
-            if isinstance(body, NotSent | Unusable):
-                return body
-            server = model.server(intent.provider)
-            return self.flux.submit(intent.provider, model.name, body, fence, server=server)
-        except FenceClosed as error:
+            with self._place(intent):
+                body, send_by = self._body(intent, model)
+                server = model.server(intent.provider)
+                return self.flux.submit(intent.provider, model.name, body, fence, server=server)
+        except InputGone as error:
+            return Unusable(str(error))
+        except (FenceClosed, _NotReady) as error:
             return NotSent(str(error))
         except Exception as error:
             # a bug of ours; once the first byte may have left, it could mean a paid job
@@ -116,12 +132,38 @@ class Send:
             reason = f"internal error ({type(error).__name__})"
             return Unknown(reason) if sending else NotSent(reason)
 
-    def _body(self, intent: Intent, model: Model) -> dict[str, Any] | NotSent | Unusable:
+    @contextlib.contextmanager
+    def _place(self, intent: Intent) -> Iterator[None]:
+        """Let few jobs at a time hold whole pictures in memory; the others hold only URLs."""
+        if not self.inputs.reads_bytes(intent.model, intent.input):
+            yield
+            return
+        if not _places.acquire(timeout=max(0.0, self._read_by(intent) - time.monotonic())):
+            raise _NotReady("too many jobs with large pictures at a time")
         try:
-            body = self.inputs.body(intent.project_id, intent.model, intent.input)
-        except InputGone as error:
-            return Unusable(str(error))
+            yield
+        finally:
+            _places.release()
+
+    def _body(self, intent: Intent, model: Model) -> tuple[dict[str, Any], float]:
+        """Return upstream's body, and when it must have been sent: pictures take time to read."""
+        send_by: float | None = intent.send_by
+        try:
+            body = self.inputs.body(
+                intent.project_id, intent.model, intent.input, self._read_by(intent)
+            )
+            if time.monotonic() > intent.send_by - self.lease.send_deadline_seconds / 2:
+                send_by = self.lease.renew(intent.job_id, intent.attempt_number)
         except TransientError as error:
-            return NotSent(str(error))
+            raise _NotReady(str(error)) from error
+        if send_by is None:
+            raise _NotReady("the job was given up while its pictures were read")
         webhook = self.webhook_address(intent.attempt_id) if model.accepts_webhook else {}
-        return {**body, **webhook}
+        return {**body, **webhook}, send_by
+
+    def _read_by(self, intent: Intent) -> float:
+        return intent.send_by + self.lease.reading_seconds
+
+
+class _NotReady(Exception):
+    """There is no body to send this time."""
