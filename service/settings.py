@@ -130,7 +130,8 @@ class Settings(DatabaseSettings):
     poll_after_seconds: Annotated[float, Field(ge=0.1, le=600)] = 15.0
     #: Further questions, seconds apart.
     poll_interval_seconds: Annotated[float, Field(ge=0.1, le=600)] = 30.0
-    #: A job without a result after this long fails as upstream_timeout, seconds.
+    #: A job that upstream says has no result after this long fails as upstream_timeout, seconds;
+    #: while it does not answer at all, after four times as long.
     upstream_deadline_seconds: Annotated[float, Field(ge=1, le=86_400)] = 900.0
     #: How long a result URL lives when it does not say so itself, seconds (BFL: ten minutes).
     result_lifetime_seconds: Annotated[float, Field(ge=1, le=86_400)] = 600.0

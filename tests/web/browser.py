@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from service.ids import Kind, new_id, public_id
 from service.keys import NewKey
 from service.models import images, jobs
-from service.states import FAILED_FROM, ErrorCode, Status
+from service.states import FAILED_FROM, TERMINAL, ErrorCode, Status
 from service.wiring import Wiring
 
 CSP = "Content-Security-Policy"
@@ -77,7 +77,8 @@ def log_in(client: FlaskClient, key: NewKey) -> FlaskClient:
 def failed_job(wiring: Wiring, key: NewKey, code: ErrorCode, **overrides: Any) -> UUID:  # noqa: ANN401 - of JobRequest
     """Enqueue a job and let it fail from a state in which it can."""
     job_id = enqueue(wiring, key, **overrides)
-    elsewhere = update(jobs).where(jobs.c.id == job_id).values(status=min(FAILED_FROM[code]))
+    state = min(FAILED_FROM[code] - TERMINAL)
+    elsewhere = update(jobs).where(jobs.c.id == job_id).values(status=state)
     with wiring.database.transaction() as tx:
         tx.execute(elsewhere)
         assert wiring.moves.fail(tx, job_id, code, "Flux had its reasons")

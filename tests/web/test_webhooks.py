@@ -177,7 +177,7 @@ def test_what_is_authentic_but_odd_is_kept_and_fails_no_job(
     for body in odd:
         assert post(client, sent, body, None).status_code == 200, body[:80]
     assert len(inbox(wiring)) == len(odd)
-    assert job(wiring, sent.job_id).status is Status.SUBMITTING
+    assert job(wiring, sent.job_id).status is Status.GENERATING
 
 
 def test_facts_that_postgresql_does_not_keep_stop_no_result(

@@ -1,0 +1,122 @@
+"""Callers: hand in jobs, each under its key until it is answered, and note every answer."""
+
+import json
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import urllib3
+from chaos.plan import Order
+
+_TIMEOUT_SECONDS = 6.0
+_PAUSE_SECONDS = 0.25
+
+
+@dataclass
+class Answers:
+    """What a caller was told about one order."""
+
+    #: Every id that a 202 named.
+    job_ids: set[str] = field(default_factory=set)
+    #: Statuses, and names of errors on the wire, in order.
+    said: list[str] = field(default_factory=list)
+    slowest_seconds: float = 0.0
+
+
+class Callers:
+    """Hands in the orders from a few threads, evenly over some time; ends when all are answered."""
+
+    def __init__(
+        self, url: str, keys: Mapping[str, str], callback_port: int, orders: Sequence[Order]
+    ) -> None:
+        self._url = url
+        self._keys = keys
+        self._callback_port = callback_port
+        self.orders = orders
+        self._http = urllib3.PoolManager(
+            retries=False, timeout=urllib3.Timeout(connect=2, read=_TIMEOUT_SECONDS), maxsize=32
+        )
+        self.answers = {order.marker: Answers() for order in orders}
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self, seconds: float, threads: int = 8) -> None:
+        """Begin; the last order is handed in after `seconds`."""
+        began = time.monotonic()
+        gap = seconds / max(len(self.orders), 1)
+
+        def work(first: int) -> None:
+            for place in range(first, len(self.orders), threads):
+                if self._stop.wait(max(0.0, began + gap * place - time.monotonic())):
+                    return
+                self._hand_in(self.orders[place])
+
+        self._threads = [
+            threading.Thread(target=work, args=(first,), name=f"caller-{first}")
+            for first in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def done(self) -> bool:
+        """Whether every order has its answer."""
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Give up what is not answered yet."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(3 * _TIMEOUT_SECONDS)
+        self._http.clear()
+
+    def _hand_in(self, order: Order) -> None:
+        """Send it until it is taken, and once more now and then: a repeat must find the same."""
+        body: dict[str, Any] = {
+            "model": "flux-2-pro",
+            "input": {"prompt": order.prompt, "width": 256, "height": 256},
+        }
+        if order.callback is not None:
+            address = f"http://127.0.0.1:{self._callback_port}/{order.project}/{order.marker}"
+            body["callback_url"] = address
+        wanted = 2 if order.marker.endswith("7-end") else 1
+        while wanted and not self._stop.is_set():
+            if self._send(order, body):
+                wanted -= 1
+            else:
+                self._stop.wait(_PAUSE_SECONDS)
+
+    def _send(self, order: Order, body: dict[str, Any]) -> bool:
+        answers = self.answers[order.marker]
+        began = time.monotonic()
+        try:
+            answer = self._http.request(
+                "POST",
+                f"{self._url}/v1/jobs",
+                body=json.dumps(body).encode(),
+                headers={
+                    "Authorization": f"Bearer {self._keys[order.project]}",
+                    "Content-Type": "application/json",
+                    "Idempotency-Key": order.marker,
+                },
+            )
+            answers.said.append(str(answer.status))
+            if answer.status == 202:
+                answers.job_ids.add(answer.json()["id"])
+                return True
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
+            answers.said.append(type(error).__name__)
+        finally:
+            answers.slowest_seconds = max(answers.slowest_seconds, time.monotonic() - began)
+        return False

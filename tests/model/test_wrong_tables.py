@@ -1,0 +1,104 @@
+"""A wrong edit of one line of the product's tables is caught, wherever any step could use it.
+
+The tables have to hold by themselves: here the sweep decides on what it saw a while ago, so that no
+row lock helps; nor does a worker begin its time anew, which is safe behind that lock alone. What a
+step asks of the tables is noted while the true ones are explored; an edit that gives the same
+answer to every question leads nowhere else, and is left out.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import pytest
+from model.submit import check
+from model.world import Job, Rules, Tables
+
+from service.states import ErrorCode, Status
+
+Question = tuple[Job, Status, ErrorCode | None]
+Key = TypeVar("Key", Status, ErrorCode)
+
+BLIND = Rules(sweep_holds_the_row=False, renews=False, max_calls=1, max_at_once=1)
+#: Ends without an image, besides the usual one.
+ENDED = {ErrorCode.REQUEST_MODERATED, ErrorCode.UPSTREAM_ERROR}
+
+
+@dataclass(frozen=True)
+class Noting(Tables):
+    """The product's tables, and what was asked of them."""
+
+    asked: set[Question] = field(default_factory=set)
+
+    def allow(self, job: Job, to: Status, code: ErrorCode | None) -> bool:
+        """Answer as the tables do."""
+        self.asked.add((Job(job.status, job.code), to, code))
+        return super().allow(job, to, code)
+
+
+@pytest.fixture(scope="module")
+def asked() -> set[Question]:
+    """What the steps ask of the true tables, wherever they stand and whatever fails a job."""
+    tables = Noting()
+    for code in (None, ErrorCode.REQUEST_MODERATED, ErrorCode.UPSTREAM_ERROR):
+        assert check(rules_of(code, tables)).broken == {}
+    return tables.asked
+
+
+def flipped(
+    table: Mapping[Key, frozenset[Status]],
+) -> Iterator[tuple[Key, Status, Mapping[Key, frozenset[Status]]]]:
+    """Yield every table that has one source more or less."""
+    for key, sources in table.items():
+        for status in Status:
+            yield key, status, {**table, key: sources ^ {status}}
+
+
+def rules_of(code: ErrorCode | None, tables: Tables) -> Rules:
+    """Return rules under which a failure comes about."""
+    ended_as = code if code in ENDED else ErrorCode.CONTENT_MODERATED
+    # one run can show both: how upstream ends a task, and how a result is lost
+    is_other = code in {*ENDED, ErrorCode.RESULT_INVALID}
+    gone_as = ErrorCode.RESULT_INVALID if is_other else ErrorCode.RESULT_EXPIRED
+    return replace(BLIND, tables=tables, ended_as=ended_as, gone_as=gone_as)
+
+
+def edits() -> Iterator[tuple[str, Rules]]:
+    """Yield each edit of one line by its name."""
+    true = Tables()
+    for to, source, entered_from in flipped(true.entered_from):
+        tables = replace(true, entered_from=entered_from)
+        yield f"{source} -> {to}", replace(BLIND, tables=tables)
+    for code, source, failed_from in flipped(true.failed_from):
+        # a failure that comes from anywhere else must be allowed to enter from there as well
+        entering = true.entered_from[Status.FAILED] | failed_from[code]
+        entered_from = {**true.entered_from, Status.FAILED: entering}
+        tables = replace(true, entered_from=entered_from, failed_from=failed_from)
+        yield f"{source} -> failed as {code}", rules_of(code, tables)
+    for to, code in itertools.product(Status, ErrorCode):
+        codes = true.promotable.get(to, frozenset()) ^ {code}
+        tables = replace(true, promotable={**true.promotable, to: codes})
+        yield f"{code} -> {to}", rules_of(code, tables)
+
+
+def is_inert(tables: Tables, asked: set[Question]) -> bool:
+    true = Tables()
+    return all(tables.allow(*question) == true.allow(*question) for question in asked)
+
+
+def test_every_wrong_move_that_a_step_could_make_is_caught(asked: set[Question]) -> None:
+    telling = {name: rules for name, rules in edits() if not is_inert(rules.tables, asked)}
+    missed = [name for name, rules in telling.items() if not check(rules, until_broken=True).broken]
+    assert missed == []
+    assert len(telling) > 80
+
+
+def test_every_wrong_word_on_charges_and_slots_is_caught() -> None:
+    true = Tables()
+    for code in ErrorCode:
+        tables = replace(true, maybe_charged=true.maybe_charged ^ {code})
+        assert check(rules_of(code, tables), until_broken=True).broken, code
+    for status in Status:
+        tables = replace(true, holds_slot=true.holds_slot ^ {status})
+        assert check(replace(BLIND, tables=tables), until_broken=True).broken, status
