@@ -224,7 +224,8 @@ def _judge_callbacks(evidence: Evidence, counts: Counter[str]) -> Iterator[Findi
     counts["callbacks"] = len(by_event)
     again = sum(max(0, sum(call.taken for call in calls) - 1) for calls in by_event.values())
     counts["callbacks_repeated"] = again
-    if again > max(2, MAX_REPEATED_SHARE * len(by_event)):
+    # a worker that is killed may have had as many in hand as its lane takes, 16, all answered
+    if again > max(16, MAX_REPEATED_SHARE * len(by_event)):
         yield Finding(Broken.REPEATED, "all", f"{again} of {len(by_event)}")
 
 

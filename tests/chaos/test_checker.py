@@ -94,15 +94,13 @@ BROKEN: dict[Broken, Callable[[], Evidence]] = {
     Broken.UNCONFIRMED: lambda: _several_unconfirmed(3),
     Broken.STAGED: lambda: replace(KEPT, staged=["results/1.result"]),
     Broken.OVERFULL: lambda: replace(KEPT, max_active_seen=2),
-    Broken.BACKWARDS: lambda: replace(
-        KEPT, events={"job_1": timeline("queued", "storing", "succeeded")}
-    ),
+    Broken.BACKWARDS: lambda: replace(KEPT, events={"job_1": timeline("queued", "succeeded")}),
     Broken.COST: lambda: replace(KEPT, ledger=[{**accepted(), "cost": 3.0}, READY, TOLD]),
     Broken.MISSED: lambda: replace(KEPT, heard=[replace(CALL, answered=500)]),
     Broken.FORGED: lambda: replace(KEPT, heard=[CALL, replace(CALL, verified=False)]),
     Broken.TWO_IDS: lambda: replace(KEPT, heard=[CALL, replace(CALL, webhook_id="dlv_2")]),
     Broken.UNKNOWN_EVENT: lambda: replace(KEPT, heard=[CALL, replace(CALL, type="job.failed")]),
-    Broken.REPEATED: lambda: replace(KEPT, heard=[CALL] * 4),
+    Broken.REPEATED: lambda: replace(KEPT, heard=[CALL] * 18),
 }
 
 

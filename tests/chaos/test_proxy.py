@@ -73,7 +73,8 @@ def test_cut_resets_open_and_new_connections_until_it_is_over(proxy: TcpProxy) -
         proxy.set(Mode.CUT)
         with pytest.raises(ConnectionResetError):
             client.recv(1)
-    with connected(proxy) as client, pytest.raises((ConnectionResetError, BrokenPipeError)):
+    # on a busy machine the reset comes before the connection is known to stand
+    with pytest.raises((ConnectionResetError, BrokenPipeError)), connected(proxy) as client:
         ask(client)
     proxy.set(Mode.PASS)
     with connected(proxy) as client:
