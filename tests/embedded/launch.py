@@ -18,9 +18,11 @@ WITHOUT_FLUX = {"FLUX_API_URL": "http://127.0.0.1:9/v1"}
 
 def _servers(home: Path) -> None:
     with stack(home, WITHOUT_FLUX) as environment:
+        # held back first: a signal that came just before a `pause()` would be waited for in vain
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         sys.stdout.write(json.dumps(environment) + "\n")
         sys.stdout.flush()
-        signal.pause()
+        signal.sigwait({signal.SIGINT})
 
 
 def _supervisor(procfile: Path) -> None:

@@ -210,6 +210,6 @@ def test_stop_leaves_nothing(home: Path, launch: Launch) -> None:
     assert launcher.stdout
     launcher.stdout.readline()
     launcher.send_signal(signal.SIGINT)
-    launcher.wait(timeout=60)
+    launcher.wait(timeout=20)
     assert not running(str(home))
     assert not (home / "postgres/data/postmaster.pid").exists()

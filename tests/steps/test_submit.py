@@ -1,7 +1,6 @@
 """The paid call between two commits: the fence, overtaking webhooks, workers that come too late."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
@@ -179,18 +178,16 @@ def test_the_answer_and_the_webhook_at_the_same_moment_do_not_wait_for_each_othe
     jobs = [enqueue(wiring, key) for _ in range(20)]
     intents = {intent.job_id: intent for intent in wiring.submit.claim(20)}
     calls = [webhook(wiring, job_id) for job_id in jobs]
-    began = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         heard = [pool.submit(hear, wiring, call) for call in calls]
         recorded = [
             pool.submit(wiring.submit.record, [(intents[job_id], ACCEPTED)]) for job_id in jobs
         ]
+        # of a circle PostgreSQL ends one with an error: here, or as a webhook left on the disk
         for one in (*heard, *recorded):
             one.result()
     assert {job(wiring, job_id).status for job_id in jobs} == {Status.STORING}
     assert all(job(wiring, job_id).submitted_at for job_id in jobs)
-    # PostgreSQL takes a second to find a deadlock
-    assert time.monotonic() - began < 1.0
     assert list(Path(wiring.settings.spool_dir).rglob("*.webhook")) == []
 
 
