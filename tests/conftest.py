@@ -1,7 +1,9 @@
 """Real servers once per run, a database of its own per test."""
 
 import contextlib
+import io
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import structlog
 from egress import audit
 from factories import Rewire
 from fakes.ringing import Ringing
@@ -25,6 +28,7 @@ from service.embedded.seaweedfs import SeaweedFS
 from service.embedded.stack import running
 from service.embedded.valkey import Valkey
 from service.keys import NewKey
+from service.logs import configure_logs
 from service.settings import Settings, load_settings
 from service.web.app import create_app
 from service.wiring import Wiring
@@ -248,3 +252,17 @@ def client(wiring: Wiring) -> FlaskClient:
 def api(client: FlaskClient, key: NewKey) -> Api:
     """A caller of the project `default`."""
     return Api(client, key.api_key)
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """Everything that is logged, down to debug, as the processes write it."""
+    written = io.StringIO()
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    monkeypatch.setattr(sys, "stderr", written)
+    configure_logs("debug")
+    yield written
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()

@@ -4,12 +4,9 @@ import io
 import json
 import logging
 import re
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 from conftest import Api, named
 from factories import attempt_id, due_now, enqueue, hear, job, run, webhook
 from fakes.simulator import Simulator
@@ -20,26 +17,12 @@ from sqlalchemy import text
 
 from service.ids import Kind, public_id
 from service.keys import NewKey
-from service.logs import configure_logs, get_log
+from service.logs import get_log
 from service.states import Status
 from service.web.app import create_app
 from service.wiring import Wiring
 
 BODY = {"model": "flux-2-pro", "input": {"prompt": "a canary in a mine"}}
-
-
-@pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """Everything that is logged, down to debug, as the processes write it."""
-    written = io.StringIO()
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    monkeypatch.setattr(sys, "stderr", written)
-    configure_logs("debug")
-    yield written
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def read(lines: io.StringIO) -> list[dict[str, Any]]:
