@@ -32,6 +32,15 @@ class SettingsError(Exception):
     """The environment does not configure a service that could run; the text names the variable."""
 
 
+class OnUnconfirmed(StrEnum):
+    """What becomes of a job when nobody ever says whether upstream accepted it."""
+
+    #: It fails; whoever ordered it decides whether to order again.
+    FAIL = "fail"
+    #: It is sent once more, and may be paid for twice.
+    RESUBMIT = "resubmit"
+
+
 class Provider(StrEnum):
     """Who is paid for the images."""
 
@@ -126,6 +135,14 @@ class Settings(DatabaseSettings):
     send_deadline_seconds: Annotated[float, Field(ge=0.5, le=60)] = 10.0
     #: How long an unconfirmed submission may still be proved by a webhook, seconds.
     unconfirmed_grace_seconds: Annotated[float, Field(ge=1, le=86_400)] = 600.0
+    #: What becomes of a job when the grace is over and it does not say so itself: fail or resubmit.
+    on_unconfirmed: OnUnconfirmed = OnUnconfirmed.FAIL
+    #: How often one job may probe a gate that unknown outcomes have closed, seconds.
+    breaker_probe_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 15.0
+    #: How often one may probe a gate closed for a bad key or an empty account, seconds.
+    account_probe_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 60.0
+    #: How long S3 may be silent in the middle of a request, seconds.
+    s3_timeout_seconds: Annotated[float, Field(ge=0.5, le=60)] = 10.0
     #: First question about a job whose webhook is awaited, seconds after its submission.
     poll_after_seconds: Annotated[float, Field(ge=0.1, le=600)] = 15.0
     #: Further questions, seconds apart.

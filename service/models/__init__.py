@@ -8,8 +8,24 @@ from typing import cast
 
 from sqlalchemy import Table
 
-from service.models.jobs import Attempt, CallbackForm, FluxWebhook, Gate, Job, JobEvent
-from service.models.results import Delivery, DeliveryAttempt, DeliveryStatus, Image, Pulse
+from service.models.jobs import (
+    Attempt,
+    CallbackForm,
+    FluxWebhook,
+    Gate,
+    HeardBy,
+    Job,
+    JobEvent,
+)
+from service.models.results import (
+    Balance,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryStatus,
+    Deployment,
+    Image,
+    Pulse,
+)
 from service.models.schema import Base
 from service.models.tenants import ApiKey, Project
 from service.models.uploads import Upload
@@ -17,13 +33,16 @@ from service.models.uploads import Upload
 __all__ = [
     "ApiKey",
     "Attempt",
+    "Balance",
     "Base",
     "CallbackForm",
     "Delivery",
     "DeliveryAttempt",
     "DeliveryStatus",
+    "Deployment",
     "FluxWebhook",
     "Gate",
+    "HeardBy",
     "Image",
     "Job",
     "JobEvent",

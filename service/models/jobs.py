@@ -10,6 +10,7 @@ from sqlalchemy import ForeignKey, Index, LargeBinary, SmallInteger, UniqueConst
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.models.schema import Base, words
+from service.settings import OnUnconfirmed
 from service.states import AttemptOutcome, ErrorCode, Status
 
 
@@ -20,6 +21,13 @@ class CallbackForm(StrEnum):
     STANDARD = "standard"
     #: The body of get_result, with Flux's own proofs.
     FLUX = "flux"
+
+
+class HeardBy(StrEnum):
+    """How we learned of a result."""
+
+    WEBHOOK = "webhook"
+    POLL = "poll"
 
 
 class Gate(Base):
@@ -37,6 +45,8 @@ class Gate(Base):
     slots: Mapped[int]
     #: Submissions in a row with an unknown outcome.
     failures: Mapped[int] = mapped_column(server_default=text("0"))
+    #: The latest outcomes, a bit each, the newest lowest: 1 was unknown.
+    recent: Mapped[int] = mapped_column(server_default=text("0"))
     #: Why no job is submitted; null when open.
     closed_reason: Mapped[str | None]
     #: When one job may probe a closed gate.
@@ -55,6 +65,8 @@ class Job(Base):
     due_at: Mapped[datetime | None]
     #: Tries of the present state's step; back to 0 with each move.
     tries: Mapped[int] = mapped_column(server_default=text("0"))
+    #: Claims in a row whose worker never said what came of them: the job may have killed it.
+    deaths: Mapped[int] = mapped_column(server_default=text("0"))
     #: Number of the last event; events are numbered per job.
     event_seq: Mapped[int] = mapped_column(server_default=text("1"))
 
@@ -76,6 +88,11 @@ class Job(Base):
     callback_secret: Mapped[str | None]
     #: Images of ours that the input names, in the order of the model's parameters.
     parent_image_ids: Mapped[list[UUID]] = mapped_column(server_default=text("'{}'"))
+
+    #: What becomes of it when nobody ever says whether upstream accepted it.
+    on_unconfirmed: Mapped[OnUnconfirmed] = mapped_column(
+        words(OnUnconfirmed, "on_unconfirmed"), server_default=OnUnconfirmed.FAIL.value
+    )
 
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     start_at: Mapped[datetime | None]
@@ -99,6 +116,9 @@ class Job(Base):
 
     result_url: Mapped[str | None]
     result_expires_at: Mapped[datetime | None]
+    heard_by: Mapped[HeardBy | None] = mapped_column(words(HeardBy, "heard_by"))
+    #: The spool that holds the bytes while S3 does not take them; its URL may be dead by then.
+    kept_by: Mapped[str | None]
     #: What upstream says of the result besides the URL: seed, prompt, times.
     result: Mapped[dict[str, Any] | None]
 

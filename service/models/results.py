@@ -122,3 +122,30 @@ class Pulse(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
+
+
+class Deployment(Base):
+    """This database's one row about itself: a restored copy of it must not pay again.
+
+    Made by the first worker, not by a migration: copies of an empty database are other deployments.
+    """
+
+    __tablename__ = "deployments"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    #: Of the last mark that was left outside the database.
+    mark_number: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    #: Since when nothing is submitted until somebody has looked; null while all is well.
+    held_at: Mapped[datetime | None]
+    held_reason: Mapped[str | None]
+
+
+class Balance(Base):
+    """What a provider said was left of the account, in credits."""
+
+    __tablename__ = "balances"
+
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True, server_default=func.now())
+    credits: Mapped[Decimal]
