@@ -13,7 +13,7 @@ export UV_NO_PROGRESS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: run test chaos models check lint format lock clean
+.PHONY: run test chaos points scenarios bugs models check lint format lock clean
 .DELETE_ON_ERROR:
 
 run: $(INSTALLED)  ## the whole service with its servers, a first job included, until Ctrl-C
@@ -24,6 +24,15 @@ test: $(INSTALLED)  ## every test, on real servers; make test ARGS='-k webhook'
 
 chaos: $(INSTALLED)  ## breaks everything at once for two minutes; make chaos ARGS='--seed 7 --jobs 200 --seconds 30'
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
+
+points: $(INSTALLED)  ## kill, stop and cuts at every fault point, some minutes; make points ARGS='--only store --action stop'
+	PYTHONPATH=tests $(BIN)/python -m chaos.points $(ARGS)
+
+scenarios: $(INSTALLED)  ## one kind of outage at a time, with figures; make scenarios ARGS='s3-down --jobs 50' or ARGS=all
+	PYTHONPATH=tests $(BIN)/python -m chaos.scenarios $(ARGS)
+
+bugs: $(INSTALLED)  ## twelve bugs, put in one at a time: the harness has to find each; make bugs ARGS=sweep
+	PYTHONPATH=tests $(BIN)/python -m chaos.bugs $(ARGS)
 
 models: $(INSTALLED)  ## 10,000 generated jobs over every model, against the simulator; some minutes
 	GENERATED_JOBS=10000 $(BIN)/pytest --timeout 3600 tests/generated $(ARGS)

@@ -10,36 +10,35 @@ from contextlib import contextmanager
 from typing import Any
 
 from psycopg.errors import ReadOnlySqlTransaction
-from sqlalchemy import Connection, Engine, Executable, create_engine
+from sqlalchemy import Connection, Engine, Executable, create_engine, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from service.errors import DatabaseUnavailable
 from service.messages import Message
+from service.patience import WORKERS, BoundedConnection, DatabaseSilent, Outage, Patience
 
 Ring = Callable[[Message], None]
 
-#: A statement that takes longer has lost its index or waits for a lock it should not wait for.
-STATEMENT_TIMEOUT_MS = 15_000
-LOCK_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000
+#: The least that libpq takes; our own patience with a silent server may be shorter.
 CONNECT_TIMEOUT_SECONDS = 2
-POOL_TIMEOUT_SECONDS = 2.0
 
 
-def connect(url: str, *, pool_size: int) -> Engine:
+def connect(url: str, *, pool_size: int, patience: Patience) -> Engine:
     """Return an engine that connects on first use, so that it is never shared by a fork."""
     options = (
-        f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
+        f"-c statement_timeout={patience.statement_timeout_ms}"
+        f" -c lock_timeout={patience.lock_timeout_ms}"
         f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
         # a generic plan cannot use the lanes' partial indexes: it does not know the state asked for
         " -c plan_cache_mode=force_custom_plan"
     )
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=POOL_TIMEOUT_SECONDS,
+        pool_timeout=patience.pool_timeout_seconds,
         pool_pre_ping=True,
         # prompts and secrets are parameters, and errors are logged
         hide_parameters=True,
@@ -54,6 +53,14 @@ def connect(url: str, *, pool_size: int) -> Engine:
             "tcp_user_timeout": 10_000,
         },
     )
+
+    @event.listens_for(engine, "do_connect")
+    def bounded(
+        _dialect: object, _record: object, arguments: list[Any], parameters: dict[str, Any]
+    ) -> BoundedConnection:
+        return BoundedConnection.connect(*arguments, **parameters)
+
+    return engine
 
 
 class Transaction:
@@ -94,8 +101,12 @@ class Transaction:
 class Database:
     """Transactions on one engine, with the doorbells they leave."""
 
-    def __init__(self, engine: Engine, ring: Ring) -> None:
-        self._engine = engine
+    def __init__(
+        self, url: str, ring: Ring, *, pool_size: int, patience: Patience = WORKERS
+    ) -> None:
+        """Connect on first use, `pool_size` times at most."""
+        self._engine = connect(url, pool_size=pool_size, patience=patience)
+        self._outage = Outage(patience)
         self._ring = ring
 
     @contextmanager
@@ -103,16 +114,19 @@ class Database:
         """Commit what the block did, or nothing; then ring.
 
         Raises:
-            DatabaseUnavailable: no connection, or it broke, or leads to a standby. If it broke
-                during the commit, the rows may be there all the same: look them up by id, never
-                assume a rollback.
+            DatabaseUnavailable: no connection, or it broke, fell silent, or leads to a standby. If
+                that was during the commit, the rows may be there all the same: look them up by
+                id, never assume a rollback.
         """
         try:
-            with self._engine.connect() as connection:
+            with self._outage.asking(), self._engine.connect() as connection:
+                self._outage.ended()
                 tx = Transaction(connection)
                 yield tx
                 connection.commit()
         except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+            if isinstance(_cause(error), DatabaseSilent):
+                self._outage.began()
             raise DatabaseUnavailable(_reason(error)) from error
         except DBAPIError as error:
             if error.connection_invalidated or isinstance(error.orig, ReadOnlySqlTransaction):
@@ -128,7 +142,10 @@ class Database:
         self._engine.dispose()
 
 
+def _cause(error: Exception) -> BaseException:
+    return getattr(error, "orig", None) or error
+
+
 def _reason(error: Exception) -> str:
     """Name the fault without the statement, its parameters or the server's address."""
-    cause = getattr(error, "orig", None) or error
-    return type(cause).__name__
+    return type(_cause(error)).__name__

@@ -7,7 +7,9 @@ ServiceError
 │  └─ Busy
 ├─ RejectedWebhook        one answer for every reason; the reason is only logged
 ├─ TransientError         try again later
-│  ├─ FluxUnavailable     ├─ DownloadFailed  ├─ StorageUnavailable  ├─ DatabaseUnavailable
+│  ├─ FluxUnavailable     ├─ DownloadFailed  ├─ DatabaseUnavailable
+│  ├─ StorageUnavailable
+│  │  └─ ObjectRefused    about this object only
 │  ├─ NotSent             proved: no byte of the request left this machine
 │  │  └─ NameNotResolved
 │  └─ OutcomeUnknown      bytes left, no whole answer came: it may have been acted upon
@@ -137,6 +139,10 @@ class DownloadFailed(TransientError):
 
 class StorageUnavailable(TransientError):
     """S3 did not confirm."""
+
+
+class ObjectRefused(StorageUnavailable):
+    """S3 does not take this very object; it says nothing about others."""
 
 
 class DatabaseUnavailable(TransientError):

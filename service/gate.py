@@ -3,14 +3,15 @@
 One row per provider, and one for each model with slots of its own; their locks order the claims of
 all hosts, so that slots are counted exactly. Upstream allows 24 active tasks, 6 of them of
 flux-kontext-max (BFL's integration guide); a 429 takes a slot away, each acceptance gives one back.
-A bad key, an empty account or five unknown outcomes in a row close the gate; one job at a time may
-then probe it.
+A bad key, an empty account or too many unknown outcomes close the gate; one job at a time may then
+probe it.
 
 Whoever locks rows of jobs as well comes here after them: a claim, which comes here first, waits for
 no job. The account's gate is locked before those of its pools.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -33,24 +34,33 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from service.clock import seconds
 from service.database import Transaction
+from service.deployment import may_not_buy
 from service.logs import get_log
 from service.models import Gate, Project, jobs
 from service.states import HOLDS_SLOT, Status
 
 log = get_log(__name__)
 
-#: Unknown outcomes in a row that close the gate.
+#: Unknown outcomes that close the gate: so many in a row, or so many of the latest.
 BREAKER_FAILURES = 5
+BREAKER_RECENT_FAILURES = 10
+BREAKER_RECENT = 20
 BREAKER_REASON = "Flux does not say what becomes of our submissions"
-BREAKER_PROBE_SECONDS = 15
+TOO_MANY_REQUESTS = 429
 #: A bad key or an empty account fails no job; it closes the gate for all.
 ACCOUNT_STATUSES = {
     401: "Flux refuses our API key (401)",
     402: "the Flux account is out of credits (402)",
     403: "Flux refuses our API key (403)",
 }
-#: How often a bad key or an empty account is tried again.
-ACCOUNT_PROBE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Probes:
+    """How often one job may try whether a closed gate can be opened, by why it is closed."""
+
+    breaker_seconds: float
+    account_seconds: float
 
 
 #: Free slots, or limits of them, by pool; the empty pool stands for the whole account.
@@ -62,8 +72,11 @@ def room(tx: Transaction, provider: str, limits: Slots) -> Slots:
     """Lock the provider's gates and return how many jobs may be sent now, in all and per pool.
 
     A pool takes its slots out of the account's. Behind a closed gate there is room for one probe,
-    or none. Jobs of a pool that has lost its limit are let through as the account allows.
+    or none. Jobs of a pool that has lost its limit are let through as the account allows. A
+    deployment that is held or unverified has room for nothing.
     """
+    if tx.scalar(select(may_not_buy())):
+        return dict.fromkeys({ACCOUNT, *limits}, 0)
     gates = {row.pool: row for row in tx.rows(_locked(provider))}
     if missing := sorted(limits.keys() - gates.keys()):
         new = [{"provider": provider, "pool": pool, "slots": limits[pool]} for pool in missing]
@@ -150,11 +163,10 @@ def turns(provider: str, free: Slots) -> CTE:
     )
 
 
-def probe_sent(tx: Transaction, provider: str) -> None:
+def probe_sent(tx: Transaction, provider: str, probes: Probes) -> None:
     """Note that a job goes through a closed gate, so that no second one follows at once."""
-    wait = case(
-        (Gate.closed_reason == BREAKER_REASON, BREAKER_PROBE_SECONDS), else_=ACCOUNT_PROBE_SECONDS
-    )
+    is_broken = Gate.closed_reason == BREAKER_REASON
+    wait = case((is_broken, probes.breaker_seconds), else_=probes.account_seconds)
     tx.execute(
         update(Gate)
         .where(_account(provider), Gate.closed_reason.is_not(None))
@@ -168,12 +180,19 @@ def answered(tx: Transaction, provider: str, pool: str, limits: Slots) -> None:
     unwell = and_(
         Gate.provider == provider,
         Gate.pool.in_({ACCOUNT, pool}),
-        (Gate.failures > 0) | Gate.closed_reason.is_not(None) | (Gate.slots != grown),
+        or_(
+            Gate.failures > 0,
+            Gate.recent > 0,
+            Gate.closed_reason.is_not(None),
+            Gate.slots != grown,
+        ),
     )
     if tx.scalar(select(exists().where(unwell))):
         tx.rows(_locked(provider))
         well = {"failures": 0, "closed_reason": None, "probe_at": None, "slots": grown}
-        tx.execute(update(Gate).where(unwell).values(well))
+        # what is opened again starts anew: else the next unknown outcome would close it at once
+        recent = case((Gate.closed_reason.is_(None), _shifted(Gate.recent, 1)), else_=0)
+        tx.execute(update(Gate).where(unwell).values(**well, recent=recent))
 
 
 def shrink(tx: Transaction, provider: str, pool: str) -> None:
@@ -186,34 +205,35 @@ def shrink(tx: Transaction, provider: str, pool: str) -> None:
     )
 
 
-def close(tx: Transaction, provider: str, reason: str) -> None:
-    """Send nothing more but a probe a minute: the account itself is refused."""
+def close(tx: Transaction, provider: str, reason: str, probes: Probes) -> None:
+    """Send nothing more but a probe now and then: the account itself is refused."""
     log.error("gate_closed", provider=provider, reason=reason)
+    probe_at = func.now() + seconds(probes.account_seconds)
     tx.execute(
-        update(Gate)
-        .where(_account(provider))
-        .values(closed_reason=reason, probe_at=func.now() + seconds(ACCOUNT_PROBE_SECONDS))
+        update(Gate).where(_account(provider)).values(closed_reason=reason, probe_at=probe_at)
     )
 
 
-def unanswered(tx: Transaction, provider: str, count: int = 1) -> None:
-    """Count unknown outcomes; too many in a row close the gate."""
-    failures = Gate.failures + count
-    broken = failures >= BREAKER_FAILURES
-    row = tx.first(
-        update(Gate)
-        .where(_account(provider))
-        .values(
-            failures=failures,
-            closed_reason=case((broken, BREAKER_REASON), else_=Gate.closed_reason),
-            probe_at=case(
-                (broken, func.now() + seconds(BREAKER_PROBE_SECONDS)), else_=Gate.probe_at
-            ),
-        )
-        .returning(Gate.failures)
-    )
-    if row is not None and row.failures - count < BREAKER_FAILURES <= row.failures:
-        log.error("gate_closed", provider=provider, reason=BREAKER_REASON)
+def unanswered(tx: Transaction, provider: str, probes: Probes, count: int = 1) -> None:
+    """Count unknown outcomes; too many in a row, or of the latest, close the gate."""
+    gate = next((row for row in tx.rows(_locked(provider)) if row.pool == ACCOUNT), None)
+    if gate is None:
+        return
+    counted = min(count, BREAKER_RECENT)
+    failures = gate.failures + count
+    recent = _shifted(gate.recent, counted) + 2**counted - 1
+    values: dict[str, Any] = {"failures": failures, "recent": recent}
+    if failures >= BREAKER_FAILURES or recent.bit_count() >= BREAKER_RECENT_FAILURES:
+        if gate.closed_reason != BREAKER_REASON:
+            log.error("gate_closed", provider=provider, reason=BREAKER_REASON)
+        values["closed_reason"] = BREAKER_REASON
+        values["probe_at"] = func.now() + seconds(probes.breaker_seconds)
+    tx.execute(update(Gate).where(_account(provider)).values(values))
+
+
+def _shifted(recent: Any, count: int) -> Any:  # noqa: ANN401 - a number or a column of numbers
+    """Make room for outcomes in the bits of the latest; the oldest fall out."""
+    return recent * 2**count % 2**BREAKER_RECENT
 
 
 def _account(provider: str) -> ColumnElement[bool]:
@@ -223,7 +243,7 @@ def _account(provider: str) -> ColumnElement[bool]:
 def _locked(provider: str) -> Any:  # noqa: ANN401 - a Select of many columns
     probe = (Gate.probe_at <= func.now()).label("probe")
     return (
-        select(Gate.pool, Gate.slots, Gate.closed_reason, probe)
+        select(Gate.pool, Gate.slots, Gate.failures, Gate.recent, Gate.closed_reason, probe)
         .where(Gate.provider == provider)
         # the account's first, whoever locks
         .order_by(Gate.pool)

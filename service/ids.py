@@ -4,12 +4,13 @@ UUIDv7 (RFC 9562) grows with time, so an id is also the order of creation and a 
 """
 
 import re
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-__all__ = ["Kind", "new_id", "public_id", "read_id"]
+__all__ = ["Kind", "first_id", "new_id", "public_id", "read_id"]
 
 
 class Kind(StrEnum):
@@ -29,6 +30,11 @@ _HEX = re.compile(r"[0-9a-f]{32}", re.ASCII)
 def new_id() -> UUID:
     """Return a fresh UUIDv7; ids are made by us before the transaction, never by the database."""
     return uuid7()
+
+
+def first_id(moment: datetime) -> UUID:
+    """Return what every id made since a moment is larger than, by the clocks of who made them."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def public_id(kind: Kind, value: UUID) -> str:

@@ -12,8 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from enum import Enum, auto
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from service.errors import DatabaseUnavailable
@@ -32,10 +31,11 @@ RING_OTHERS_EVERY_SECONDS = 0.5
 log = get_log(__name__)
 
 
-class _Signal(Enum):
-    RUNG = auto()
-    #: An act ended in an exception of ours; its row waits for the end of its lease.
-    LOST = auto()
+@dataclass(frozen=True, slots=True)
+class _Ended(Generic[Claim, Outcome]):
+    claim: Claim
+    #: None when the act ended in an exception of ours: its row waits for the end of its lease.
+    outcome: tuple[Outcome] | None
 
 
 class Step(Protocol[Claim, Outcome]):
@@ -55,7 +55,7 @@ class Step(Protocol[Claim, Outcome]):
 
 
 class Lane(Generic[Claim, Outcome]):
-    """One step's thread and its pool of acts in this process."""
+    """One step's thread, and a thread for each act under way in this process."""
 
     def __init__(
         self,
@@ -65,16 +65,24 @@ class Lane(Generic[Claim, Outcome]):
         capacity: int,
         look_every_seconds: float,
         ring_others: Callable[[Message], None],
+        hand_back: Callable[[list[Claim]], None] | None = None,
     ) -> None:
-        """Prepare a lane of at most `capacity` acts at a time; `start()` begins to work."""
+        """Prepare a lane of at most `capacity` acts at a time; `start()` begins to work.
+
+        `hand_back` lets others have rows at once whose acts have not ended here; a step whose acts
+        must not be begun twice has none.
+        """
         self._message = message
         self._step = step
         self._capacity = capacity
         self._look_every_seconds = look_every_seconds
         self._ring_others = ring_others
-        self._ended: queue.SimpleQueue[tuple[Claim, Outcome] | _Signal] = queue.SimpleQueue()
+        self._hand_back = hand_back
+        #: Acts that have ended; None is a ring.
+        self._ended: queue.SimpleQueue[_Ended[Claim, Outcome] | None] = queue.SimpleQueue()
+        self._under_way: dict[int, Claim] = {}
         self._stopping = threading.Event()
-        self._pool = ThreadPoolExecutor(capacity, thread_name_prefix=message.stage)
+        self._turns = 0
         self._thread = threading.Thread(target=self._run, name=f"lane-{message.stage}", daemon=True)
 
     def start(self) -> None:
@@ -83,7 +91,17 @@ class Lane(Generic[Claim, Outcome]):
 
     def ring(self) -> None:
         """Have the lane look now; rings of a lane that is awake already are one."""
-        self._ended.put(_Signal.RUNG)
+        self._ended.put(None)
+
+    @property
+    def turns(self) -> int:
+        """How often the lane has come round; it does every few seconds, whatever it works on."""
+        return self._turns
+
+    @property
+    def has_died(self) -> bool:
+        """Whether it has ended although nobody closed it."""
+        return not (self._thread.is_alive() or self._stopping.is_set())
 
     def close(self) -> None:
         """Claim no more; the acts under way go on."""
@@ -91,22 +109,32 @@ class Lane(Generic[Claim, Outcome]):
         self.ring()
 
     def join(self, timeout_seconds: float) -> bool:
-        """Wait until the acts under way have ended and are recorded; False if time ran out."""
+        """Wait until the acts under way have ended and are recorded; False if time ran out.
+
+        What has not ended by then is handed back, where others may begin it anew.
+        """
         self._thread.join(timeout_seconds)
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        return not self._thread.is_alive()
+        if not self._thread.is_alive():
+            return True
+        claims = list(self._under_way.values())
+        log.warning("lane_cut_short", lane=self._message.stage, rows=len(claims))
+        if self._hand_back is not None:
+            try:
+                self._hand_back(claims)
+            except Exception:
+                log.exception("lane_hand_back_failed", lane=self._message.stage)
+        return False
 
     def _run(self) -> None:
-        in_flight = 0
         look = True
         silent_until = look_at = 0.0
-        while in_flight or not self._stopping.is_set():
-            free = self._capacity - in_flight
+        while self._under_way or not self._stopping.is_set():
+            self._turns += 1
+            free = self._capacity - len(self._under_way)
             look = look or time.monotonic() >= look_at
             if look and free > 0 and not self._stopping.is_set():
                 look_at = time.monotonic() + self._look_every_seconds
                 claims = self._claim(free)
-                in_flight += len(claims)
                 # a full batch means there may be more: look again when an act has ended, and let
                 # idle workers, here or on another host, join in
                 look = len(claims) == free
@@ -114,12 +142,13 @@ class Lane(Generic[Claim, Outcome]):
                     silent_until = time.monotonic() + RING_OTHERS_EVERY_SECONDS
                     self._ring_others(self._message)
                 for claim in claims:
-                    self._pool.submit(self._act, claim)
-            ended, rung, lost = self._gather(max(0.01, look_at - time.monotonic()))
+                    self._begin(claim)
+            ended, rung = self._gather(max(0.01, look_at - time.monotonic()))
             look = look or rung
-            if ended:
-                self._record(ended)
-            in_flight -= len(ended) + lost
+            if known := [(one.claim, *one.outcome) for one in ended if one.outcome is not None]:
+                self._record(known)
+            for one in ended:
+                del self._under_way[id(one.claim)]
 
     def _claim(self, limit: int) -> list[Claim]:
         try:
@@ -130,37 +159,40 @@ class Lane(Generic[Claim, Outcome]):
             log.exception("lane_claim_crashed", lane=self._message.stage)
         return []
 
+    def _begin(self, claim: Claim) -> None:
+        self._under_way[id(claim)] = claim
+        # a daemon: an act that hangs must not keep a process that ends
+        name = self._message.stage
+        threading.Thread(target=self._act, args=[claim], name=name, daemon=True).start()
+
     def _act(self, claim: Claim) -> None:
+        outcome = None
         try:
-            outcome = self._step.act(claim)
+            outcome = (self._step.act(claim),)
         except Exception:
             # a bug of ours: the row's lease runs out and the sweep finds it
             log.exception("lane_act_crashed", lane=self._message.stage)
-            self._ended.put(_Signal.LOST)
-        else:
-            self._ended.put((claim, outcome))
+        self._ended.put(_Ended(claim, outcome))
 
-    def _gather(self, wait_seconds: float) -> tuple[list[tuple[Claim, Outcome]], bool, int]:
-        """Wait for something to happen; return all acts that ended by then, and whether to look."""
-        ended: list[tuple[Claim, Outcome]] = []
-        lost = 0
+    def _gather(self, wait_seconds: float) -> tuple[list[_Ended[Claim, Outcome]], bool]:
+        """Wait for something to happen; return all acts that ended by then, and whether it rang."""
+        ended: list[_Ended[Claim, Outcome]] = []
         rung = False
         try:
             item = self._ended.get(timeout=wait_seconds)
             while True:
-                if item is _Signal.RUNG:
+                if item is None:
                     rung = True
-                elif item is _Signal.LOST:
-                    lost += 1
                 else:
                     ended.append(item)
                 item = self._ended.get_nowait()
         except queue.Empty:
-            return ended, rung, lost
+            return ended, rung
 
     def _record(self, ended: list[tuple[Claim, Outcome]]) -> None:
         give_up_at = time.monotonic() + RECORD_PATIENCE_SECONDS
         while True:
+            self._turns += 1
             try:
                 self._step.record(ended)
             except DatabaseUnavailable as error:

@@ -17,12 +17,16 @@ if _FOLDER is not None:
 
 #: Jobs that ended, by status.
 JOBS_ENDED = Counter("darkroom_jobs_ended", "Jobs that reached a terminal status", ["status"])
+#: Of those, the ones that may have been charged for nothing, or once more than we know.
+MAYBE_CHARGED_ENDS = Counter("darkroom_maybe_charged", "Jobs that ended with a payment in doubt")
 #: Callback tries, by what came of them.
 CALLBACK_TRIES = Counter("darkroom_deliveries", "Callback tries", ["outcome"])
 #: Answers to the paid POST, by class.
 SUBMISSIONS = Counter("darkroom_submissions", "Paid POSTs by outcome", ["outcome"])
 #: How results were heard of.
 RESULTS = Counter("darkroom_results", "Results by how they were heard", ["heard_by"])
+#: Attempts that upstream accepted although another of the same job was accepted too.
+DUPLICATE_CHARGES = Counter("darkroom_duplicate_charges", "Jobs paid for once more than once")
 #: From the result's being ready to its bytes' being confirmed by S3.
 READY_TO_STORED_SECONDS = Histogram(
     "darkroom_ready_to_stored_seconds",

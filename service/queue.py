@@ -5,10 +5,14 @@ with which every worker came back after a broker restart: early acks, no results
 timeouts when publishing. What a worker hears of it decides nothing, PostgreSQL does.
 """
 
+import contextlib
 import threading
 import time
+from typing import Any, Self
 
 from celery import Celery
+from celery.app.amqp import AMQP
+from kombu import Connection
 
 from service.logs import get_log
 from service.messages import Message
@@ -24,13 +28,28 @@ PUBLISHER_TIMEOUT_SECONDS = 0.5
 MESSAGE_LIFETIME_SECONDS = 30
 #: After a failed ring nothing is tried for so long; the sweep rings what was missed.
 PAUSE_SECONDS = 1.0
+#: How often a consumer looks whether a lost broker is back.
+RECONNECT_SECONDS = 2.0
 
 log = get_log(__name__)
 
 
+class _Connection(Connection):
+    """Looks for a lost broker at an even pace: kombu's own pauses grow to half a minute."""
+
+    def ensure_connection(self, *args: Any, **named: Any) -> Self:  # noqa: ANN401 - as kombu has it
+        pace = {"interval_start": RECONNECT_SECONDS, "interval_step": 0}
+        super().ensure_connection(*args, **{**pace, **named})
+        return self
+
+
+class _Amqp(AMQP):
+    Connection = _Connection
+
+
 def make_celery(broker_url: str, *, socket_timeout_seconds: float) -> Celery:
     """Return a Celery app without tasks."""
-    app = Celery("darkroom", broker=broker_url, set_as_current=False)
+    app = Celery("darkroom", broker=broker_url, amqp=_Amqp, set_as_current=False)
     app.conf.update(
         task_ignore_result=True,
         task_store_errors_even_if_ignored=False,
@@ -99,6 +118,7 @@ class CelerySender:
             self._rung.notify()
 
     def _run(self) -> None:
+        connection = self._app.connection_for_write()
         while True:
             with self._rung:
                 self._rung.wait_for(lambda: self._pending)
@@ -106,8 +126,16 @@ class CelerySender:
                 del self._pending[message]
             try:
                 self._app.send_task(
-                    message.value, ignore_result=True, expires=MESSAGE_LIFETIME_SECONDS, retry=False
+                    message.value,
+                    ignore_result=True,
+                    expires=MESSAGE_LIFETIME_SECONDS,
+                    retry=False,
+                    connection=connection,
                 )
             except Exception as error:  # noqa: BLE001 - whatever it is, the next ring must be heard
                 log.warning("ring_failed", lane=message.stage, reason=type(error).__name__)
+                # RabbitMQ's client goes on with a dead connection for ever
+                with contextlib.suppress(Exception):
+                    connection.release()
+                connection = self._app.connection_for_write()
                 time.sleep(PAUSE_SECONDS)

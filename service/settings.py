@@ -143,9 +143,10 @@ class Settings(DatabaseSettings):
     account_probe_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 60.0
     #: How long S3 may be silent in the middle of a request, seconds.
     s3_timeout_seconds: Annotated[float, Field(ge=0.5, le=60)] = 10.0
-    #: First question about a job whose webhook is awaited, seconds after its submission.
+    #: First question about a job whose webhook is awaited, seconds after its submission, until it
+    #: is known when webhooks of its model usually come.
     poll_after_seconds: Annotated[float, Field(ge=0.1, le=600)] = 15.0
-    #: Further questions, seconds apart.
+    #: Further questions, seconds apart; at most two where webhooks are missing or not asked for.
     poll_interval_seconds: Annotated[float, Field(ge=0.1, le=600)] = 30.0
     #: A job that upstream says has no result after this long fails as upstream_timeout, seconds;
     #: while it does not answer at all, after four times as long.

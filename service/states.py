@@ -15,8 +15,8 @@ class Status(StrEnum):
     #: The intent to pay is committed; the POST may be on the wire.
     #: Moved on by submit, or by a webhook that overtakes it; sweep parks it as unconfirmed.
     SUBMITTING = "submitting"
-    #: The POST was sent and its outcome is not known; never sent again by itself.
-    #: Moved on by a webhook with our token or a late answer; sweep fails it when the grace is over.
+    #: The POST was sent and its outcome is not known; sent again only if its caller wants that.
+    #: Moved on by a webhook with our token or a late answer; sweep ends it when the grace is over.
     UNCONFIRMED = "unconfirmed"
     #: Upstream accepted; the task id is known.
     #: Moved on by receive or poll; sweep has it polled.
@@ -39,8 +39,9 @@ HOLDS_SLOT = frozenset({Status.SUBMITTING, Status.UNCONFIRMED, Status.GENERATING
 
 #: move: from which states each state may be entered.
 ENTERED_FROM: dict[Status, frozenset[Status]] = {
-    # back to queued only when it is proved that upstream did not take the job
-    Status.QUEUED: frozenset({Status.SUBMITTING}),
+    # back to queued only when the attempt's own worker knows that upstream did not take the job, or
+    # when nobody knows by the end of the grace and the caller wants it sent once more
+    Status.QUEUED: frozenset({Status.SUBMITTING, Status.UNCONFIRMED}),
     Status.SUBMITTING: frozenset({Status.QUEUED}),
     Status.UNCONFIRMED: frozenset({Status.SUBMITTING}),
     # what upstream says of the current attempt counts in queued as well: its no may have been none;
@@ -89,13 +90,17 @@ FAILED_FROM: dict[ErrorCode, frozenset[Status]] = {
     ErrorCode.INTERNAL: ENTERED_FROM[Status.FAILED] - TERMINAL,
 }
 
-#: Failures that are left again when upstream speaks up late, with a second event: by state that the
-#: job then enters. A yes counts only where none was known: written down twice, it would otherwise
-#: bring a job back that has timed out since. What upstream ended, ends here as it says.
+#: Failures without a word from upstream; a job that waited to be sent once more may expire.
+_UNHEARD = frozenset({ErrorCode.SUBMISSION_UNCONFIRMED, ErrorCode.EXPIRED})
+
+#: Failures of the current attempt that are left again when upstream speaks up late of it, with a
+#: second event: by state that the job then enters. A yes counts only where none was known: written
+#: down twice, it would otherwise bring a job back that has timed out since. What upstream ended,
+#: ends here as it says. A result of another attempt is taken after every failure.
 PROMOTABLE: dict[Status, frozenset[ErrorCode]] = {
-    Status.GENERATING: frozenset({ErrorCode.SUBMISSION_UNCONFIRMED}),
-    Status.STORING: frozenset({ErrorCode.SUBMISSION_UNCONFIRMED, ErrorCode.UPSTREAM_TIMEOUT}),
-    Status.FAILED: frozenset({ErrorCode.SUBMISSION_UNCONFIRMED, ErrorCode.UPSTREAM_TIMEOUT}),
+    Status.GENERATING: _UNHEARD,
+    Status.STORING: _UNHEARD | {ErrorCode.UPSTREAM_TIMEOUT},
+    Status.FAILED: _UNHEARD | {ErrorCode.UPSTREAM_TIMEOUT},
 }
 
 #: Failures after which upstream may still have charged us.
@@ -110,3 +115,9 @@ class AttemptOutcome(StrEnum):
     ACCEPTED = "accepted"
     UNKNOWN = "unknown"
     WRITTEN_OFF = "written_off"
+
+
+#: Outcomes of attempts that are proved to have cost nothing.
+UNPAID = frozenset({AttemptOutcome.NOT_SENT, AttemptOutcome.REFUSED})
+#: Outcomes of attempts that may still bring something; a job has one such attempt, its current one.
+LIVE = frozenset({AttemptOutcome.ACCEPTED, AttemptOutcome.UNKNOWN})

@@ -180,14 +180,24 @@ def storable_text(text: str) -> str:
 
 def read_cost(value: object) -> Decimal | None:
     """Return credits rounded to four places (recorded answers hold 7.000000000000001), or None."""
+    cost = _credits(value, below=1_000_000)
+    return cost if cost is not None and cost >= 0 else None
+
+
+def read_balance(value: object) -> Decimal | None:
+    """Return what is left of an account, which may be overdrawn, in credits; or None."""
+    return _credits(value, below=1_000_000_000)
+
+
+def _credits(value: object, below: int) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        cost = Decimal(str(value))
+        found = Decimal(str(value))
     except InvalidOperation:
         return None
-    limit = Decimal(1_000_000)
-    return cost.quantize(Decimal("0.0001")) if cost.is_finite() and 0 <= cost < limit else None
+    is_sound = found.is_finite() and abs(found) < below
+    return found.quantize(Decimal("0.0001")) if is_sound else None
 
 
 def _explain(code: ErrorCode, body: Mapping[str, Any], details: Mapping[str, Any]) -> str:

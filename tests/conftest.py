@@ -190,7 +190,7 @@ def wiring(settings: Settings, ringing: Ringing) -> Iterator[Wiring]:
     """The product's parts on real servers; doorbells are noted instead of rung."""
     wiring = Wiring(settings, ring=ringing)
     yield wiring
-    wiring.database.dispose()
+    wiring.close()
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ def rewire(settings: Settings, ringing: Ringing) -> Iterator[Rewire]:
 
     yield rewire
     for wiring in made:
-        wiring.database.dispose()
+        wiring.close()
 
 
 @pytest.fixture

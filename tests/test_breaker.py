@@ -1,17 +1,18 @@
 """What closes the gate is counted once, whoever finds it out, and never locked in a circle."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from factories import ACCEPTED, due_now, enqueue, gate_row, hear, put, webhook
+from factories import ACCEPTED, Rewire, ago, due_now, enqueue, gate_row, hear, put, webhook
 from fakes.waiting import wait_until
 from sqlalchemy import select, text, update
 
 from service import gate
 from service.database import Transaction
 from service.keys import NewKey
-from service.models import Gate
+from service.models import Gate, jobs
 from service.states import Status
 from service.steps.submit import Intent
 from service.upstream import Refused, SubmitOutcome, Unknown
@@ -75,6 +76,86 @@ def test_a_silent_submission_is_counted_once_whoever_is_first(wiring: Wiring, ke
     wiring.submit.record([(one, Unknown("reset")) for one in (swept, recorded, heard)])
     wiring.sweep()
     assert gate_row(wiring).failures == 2
+
+
+def answer(wiring: Wiring, outcome: SubmitOutcome, intents: list[Intent]) -> None:
+    """Give each of them the same answer, one after another."""
+    for intent in intents:
+        wiring.submit.record([(intent, outcome)])
+
+
+def test_half_of_the_last_twenty_close_the_gate(wiring: Wiring, key: NewKey) -> None:
+    intents = claimed(wiring, key, 21)
+    for _ in range(9):
+        answer(wiring, Unknown("reset"), [intents.pop()])
+        answer(wiring, ACCEPTED, [intents.pop()])
+        assert (gate_row(wiring).failures, gate_row(wiring).closed_reason) == (0, None)
+    answer(wiring, Unknown("reset"), [intents.pop()])
+    assert gate_row(wiring).closed_reason == gate.BREAKER_REASON
+
+
+def test_what_lies_longer_back_than_the_last_twenty_counts_no_more(
+    wiring: Wiring, key: NewKey
+) -> None:
+    for count in (3, 3, 3):
+        intents = claimed(wiring, key, count + 1)
+        answer(wiring, Unknown("reset"), intents[:count])
+        answer(wiring, ACCEPTED, intents[count:])
+    assert gate_row(wiring).recent == 0b1110_1110_1110
+    for _ in range(12):
+        answer(wiring, ACCEPTED, claimed(wiring, key, 1))
+    put_all_aside(wiring)
+    answer(wiring, Unknown("reset"), claimed(wiring, key, 1))
+    # two of the first three have fallen out
+    assert gate_row(wiring).recent == 0b1101_1100_0000_0000_0001
+    assert gate_row(wiring).closed_reason is None
+
+
+def test_a_gate_that_is_opened_again_starts_its_count_anew(wiring: Wiring, key: NewKey) -> None:
+    intents = claimed(wiring, key, 6)
+    answer(wiring, Unknown("reset"), intents[:5])
+    assert gate_row(wiring).closed_reason == gate.BREAKER_REASON
+    answer(wiring, ACCEPTED, intents[5:])
+    row = gate_row(wiring)
+    assert (row.closed_reason, row.failures, row.recent) == (None, 0, 0)
+
+
+def test_an_answer_locks_and_writes_nothing_while_all_is_well(wiring: Wiring, key: NewKey) -> None:
+    (intent,) = claimed(wiring, key, 1)
+    version = select(text("xmin::text")).select_from(Gate).where(Gate.pool == gate.ACCOUNT)
+    with wiring.database.transaction() as tx, ThreadPoolExecutor(1) as pool:
+        before = tx.scalar(version)
+        tx.rows(select(Gate.pool).with_for_update())
+        pool.submit(wiring.submit.record, [(intent, ACCEPTED)]).result(30)
+        assert tx.scalar(version) == before
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "low", "high"),
+    [([Unknown("reset")] * 5, 290, 300), ([Refused(402, "no")], 690, 700)],
+)
+def test_a_closed_gate_is_probed_as_often_as_the_settings_say(
+    rewire: Rewire, key: NewKey, outcomes: list[SubmitOutcome], low: float, high: float
+) -> None:
+    wiring = rewire(breaker_probe_seconds=300.0, account_probe_seconds=700.0)
+    intents = claimed(wiring, key, len(outcomes))
+    waiting = enqueue(wiring, key)
+    for intent, outcome in zip(intents, outcomes, strict=True):
+        wiring.submit.record([(intent, outcome)])
+    for _ in range(2):
+        assert low < gate_row(wiring).probe_at.timestamp() - time.time() <= high
+        with wiring.database.transaction() as tx:
+            tx.execute(update(Gate).values(probe_at=ago(1)))
+        due_now(wiring, waiting)
+        (probe,) = wiring.submit.claim(5)
+        put(wiring, probe.job_id, status=Status.CANCELED)
+        waiting = enqueue(wiring, key)
+
+
+def put_all_aside(wiring: Wiring) -> None:
+    """Let no job hold a slot any more."""
+    with wiring.database.transaction() as tx:
+        tx.execute(update(jobs).values(status=Status.CANCELED))
 
 
 def gate_is_free(tx: Transaction, pool: str) -> bool:

@@ -3,6 +3,7 @@
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from factories import Rewire, enqueue, job
@@ -14,11 +15,12 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
-from service.database import Database, connect
+from service.database import Database
 from service.errors import DatabaseUnavailable
 from service.keys import NewKey
 from service.messages import Message
 from service.models import Pulse
+from service.patience import WORKERS
 from service.states import Status
 from service.wiring import Wiring
 
@@ -46,7 +48,8 @@ def test_a_block_is_committed_whole_and_then_rung(wiring: Wiring, ringing: Ringi
         ringing(message)
         seen.append(pulses(wiring.database))
 
-    database = Database(connect(wiring.settings.database_url.get_secret_value(), pool_size=2), ring)
+    url = wiring.settings.database_url.get_secret_value()
+    database = Database(url, ring, pool_size=2)
     add(database, "a")
     database.dispose()
     assert ringing.rung == [Message.POLL, Message.STORE]
@@ -105,9 +108,8 @@ def test_connections_cut_by_the_server_are_unavailable_once_and_replaced(wiring:
 
 
 def test_a_used_up_pool_is_unavailable_and_not_a_hang(rewire: Rewire, wiring: Wiring) -> None:
-    database = Database(
-        connect(wiring.settings.database_url.get_secret_value(), pool_size=1), Ringing()
-    )
+    url = wiring.settings.database_url.get_secret_value()
+    database = Database(url, Ringing(), pool_size=1)
     held, go_on = threading.Barrier(2), threading.Event()
 
     def hold() -> None:
@@ -142,12 +144,10 @@ def test_a_read_only_database_is_unavailable_and_nothing_is_sent_or_lost(
     assert job(standby, job_id).status is Status.QUEUED
 
 
-def test_a_lock_that_nobody_gives_back_ends_as_unavailable(
-    wiring: Wiring, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("service.database.LOCK_TIMEOUT_MS", 50)
+def test_a_lock_that_nobody_gives_back_ends_as_unavailable(wiring: Wiring) -> None:
     url = wiring.settings.database_url.get_secret_value()
-    impatient = Database(connect(url, pool_size=1), Ringing())
+    quick = replace(WORKERS, lock_timeout_ms=50)
+    impatient = Database(url, Ringing(), pool_size=1, patience=quick)
     add(wiring.database, "a")
     with wiring.database.transaction() as tx:
         tx.execute(select(Pulse.name).with_for_update())

@@ -1,73 +1,12 @@
 """Lanes: one slow or broken row never holds up the others, and no wake-up is needed twice."""
 
-import queue
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
-import pytest
 from fakes.ringing import Ringing
+from fakes.rows import Rows, recorded, running
 from fakes.waiting import wait_until
 
-from service import lanes
-from service.errors import DatabaseUnavailable
-from service.lanes import Lane
 from service.messages import Message
-
-
-class Rows:
-    """A step over a list of numbers; a test says what acting on and recording each one does."""
-
-    def __init__(self, *numbers: int) -> None:
-        self.due: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for number in numbers:
-            self.due.put(number)
-        self.on_act: dict[int, Callable[[], object]] = {}
-        self.on_record: Callable[[list[int]], object] = lambda _numbers: None
-        self.claims: list[int] = []
-        self.acting: set[int] = set()
-        self.recorded: list[int] = []
-
-    def claim(self, limit: int) -> list[int]:
-        found: list[int] = []
-        while len(found) < limit:
-            try:
-                found.append(self.due.get_nowait())
-            except queue.Empty:
-                break
-        self.claims.append(len(found))
-        return found
-
-    def act(self, claim: int) -> str:
-        self.acting.add(claim)
-        self.on_act.get(claim, lambda: None)()
-        return f"done {claim}"
-
-    def record(self, ended: list[tuple[int, str]]) -> None:
-        self.on_record([number for number, _ in ended])
-        assert all(said == f"done {number}" for number, said in ended)
-        self.recorded += [number for number, _ in ended]
-
-
-@contextmanager
-def running(
-    step: Rows, *, capacity: int = 2, look_every_seconds: float = 60, ringing: Ringing | None = None
-) -> Iterator[Lane[int, str]]:
-    lane = Lane(
-        Message.SUBMIT,
-        step,
-        capacity=capacity,
-        look_every_seconds=look_every_seconds,
-        ring_others=ringing or Ringing(),
-    )
-    lane.start()
-    yield lane
-    lane.close()
-    assert lane.join(10)
-
-
-def recorded(step: Rows, *numbers: int) -> None:
-    wait_until(lambda: sorted(step.recorded), list(numbers).__eq__)
 
 
 def test_it_works_off_what_is_due_at_the_start_and_what_comes_later() -> None:
@@ -185,65 +124,3 @@ def test_a_full_batch_rings_the_others_but_not_for_every_row() -> None:
         recorded(step, *range(200))
     assert 1 <= len(ringing.rung) < 20
     assert set(ringing.rung) == {Message.SUBMIT}
-
-
-def test_closing_ends_and_records_what_is_under_way_and_claims_no_more() -> None:
-    step, go_on = Rows(1, 2, 3), threading.Event()
-    for number in (1, 2):
-        step.on_act[number] = lambda: go_on.wait(10)
-    lane = Lane(Message.STORE, step, capacity=2, look_every_seconds=0.02, ring_others=Ringing())
-    lane.start()
-    wait_until(lambda: step.acting, {1, 2}.__eq__)
-    lane.close()
-    assert not lane.join(0.1)
-    go_on.set()
-    assert lane.join(10)
-    assert sorted(step.recorded) == [1, 2]
-    assert step.due.get_nowait() == 3
-
-
-def test_outcomes_wait_for_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "RECORD_RETRY_SECONDS", 0.01)
-    step, away = Rows(1, 2), iter([True] * 5)
-
-    def refuse(_numbers: list[int]) -> None:
-        if next(away, False):
-            raise DatabaseUnavailable("OperationalError")
-
-    step.on_record = refuse
-    with running(step):
-        recorded(step, 1, 2)
-
-
-def test_outcomes_are_let_go_only_when_the_lane_is_told_to_stop(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(lanes, "RECORD_RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(lanes, "RECORD_PATIENCE_SECONDS", 0.1)
-    step, refused = Rows(1), threading.Semaphore(0)
-
-    def refuse(_numbers: list[int]) -> None:
-        refused.release()
-        raise DatabaseUnavailable("OperationalError")
-
-    step.on_record = refuse
-    with running(step) as lane:
-        # far more often than its patience would allow a stopping lane
-        for _ in range(50):
-            assert refused.acquire(timeout=10)
-        lane.close()
-        assert lane.join(10)
-
-
-def test_a_database_that_is_away_at_the_claim_is_asked_again() -> None:
-    step, away = Rows(1), iter([True] * 3)
-    whole = step.claim
-
-    def claim(limit: int) -> list[int]:
-        if next(away, False):
-            raise DatabaseUnavailable("OperationalError")
-        return whole(limit)
-
-    step.claim = claim  # type: ignore[method-assign] # the broken world, not a mock of ours
-    with running(step, look_every_seconds=0.02):
-        recorded(step, 1)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from service.keys import NewKey
 from service.messages import Message
-from service.models import JobEvent, jobs
+from service.models import HeardBy, JobEvent, jobs
 from service.states import (
     ENTERED_FROM,
     FAILED_FROM,
@@ -165,7 +165,7 @@ def test_a_failure_is_entered_only_from_the_states_it_is_of(wiring: Wiring, key:
             assert fail(wiring, job_id, code) is (source in FAILED_FROM[code]), (source, code)
 
 
-@pytest.mark.parametrize("code", sorted(PROMOTABLE[Status.STORING]))
+@pytest.mark.parametrize("code", sorted(MAYBE_CHARGED))
 def test_a_late_result_promotes_with_a_second_event_and_a_second_callback(
     wiring: Wiring, key: NewKey, ringing: Ringing, code: ErrorCode
 ) -> None:
@@ -184,7 +184,7 @@ def test_a_late_result_promotes_with_a_second_event_and_a_second_callback(
 
 
 def test_other_failures_are_final(wiring: Wiring, key: NewKey) -> None:
-    for code in set(ErrorCode) - MAYBE_CHARGED:
+    for code in set(ErrorCode) - PROMOTABLE[Status.STORING]:
         job_id = failed_with(wiring, key, code)
         before = job(wiring, job_id)
         assert not before.maybe_charged
@@ -194,7 +194,7 @@ def test_other_failures_are_final(wiring: Wiring, key: NewKey) -> None:
 
 def take(wiring: Wiring, job_id: UUID, said: Ready | Ended | InProgress, attempt: int = 1) -> bool:
     with wiring.database.transaction() as tx:
-        return wiring.moves.take_result(tx, job_id, attempt, said, "poll")
+        return wiring.moves.take_result(tx, job_id, attempt, said, HeardBy.POLL)
 
 
 def test_a_result_is_taken_once_and_frees_the_slot(
@@ -211,6 +211,21 @@ def test_a_result_is_taken_once_and_frees_the_slot(
     assert not take(wiring, job_id, RESULT)
     assert not take(wiring, job_id, Ended(ErrorCode.UPSTREAM_ERROR, "too late"))
     assert job(wiring, job_id) == before
+
+
+def test_a_result_says_how_it_was_heard(wiring: Wiring, key: NewKey) -> None:
+    polled, called = enqueue(wiring, key), enqueue(wiring, key)
+    wiring.submit.claim(2)
+    assert take(wiring, polled, RESULT)
+    hear_webhook(wiring, webhook(wiring, called))
+    assert job(wiring, polled).heard_by is HeardBy.POLL
+    assert job(wiring, called).heard_by is HeardBy.WEBHOOK
+
+
+def test_a_move_takes_back_the_deaths_of_the_state_before(wiring: Wiring, key: NewKey) -> None:
+    job_id = in_state(wiring, key, Status.STORING, deaths=2)
+    assert move(wiring, job_id, Status.SUCCEEDED)
+    assert job(wiring, job_id).deaths == 0
 
 
 def test_an_end_without_an_image_names_the_task(wiring: Wiring, key: NewKey) -> None:

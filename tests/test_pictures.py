@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from service.pictures import (
     MAX_JPEG_MARKER_BYTES,
     MAX_JPEG_SEGMENTS,
     MAX_PNG_CHUNKS,
+    MAX_WEBP_CHUNKS,
     look_into,
     thumbnail,
 )
@@ -42,6 +44,23 @@ def frames(kind: str) -> bytes:
     more = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     Image.new("RGB", (8, 8)).save(out, kind, save_all=True, append_images=more)
     return out.getvalue()
+
+
+def much(kind: str, size_bytes: int) -> bytes:
+    """Return a picture with so many bytes beside its pixels."""
+    whole, more = drawn(kind), bytes(size_bytes)
+    match kind:
+        case "JPEG":
+            parts = [b"\xff\xfe\xff\xff" + more[start : start + 65_533]
+                     for start in range(0, size_bytes - 65_533, 65_533)]  # fmt: skip
+            return whole[:2] + b"".join(parts) + whole[2:]
+        case "PNG":
+            chunk = b"paDd" + more
+            framed = struct.pack(">I", size_bytes) + chunk + struct.pack(">I", zlib.crc32(chunk))
+            return whole[:-12] + framed + whole[-12:]
+        case _:
+            body = whole[8:] + b"PADD" + struct.pack("<I", size_bytes) + more
+            return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def jpeg_without(marker: int) -> bytes:
@@ -172,6 +191,39 @@ def test_a_png_of_very_many_chunks_is_refused_before_it_costs_time() -> None:
     look_into(head + empty * 1000 + rest)
     with pytest.raises(ResultInvalid, match="chunks"):
         look_into(head + empty * MAX_PNG_CHUNKS + rest)
+
+
+def test_a_webp_of_very_many_chunks_is_refused_before_it_costs_time() -> None:
+    many = b"VP8X\x0a\0\0\0" + bytes(10) + b"XMP \0\0\0\0" * MAX_WEBP_CHUNKS
+    with pytest.raises(ResultInvalid, match="chunks"):
+        look_into(b"RIFF" + struct.pack("<I", len(many) + 4) + b"WEBP" + many)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"lossless": True}, {"exif": b"Exif\0\0" + bytes(99), "icc_profile": bytes(1001)}],
+    ids=["lossy", "lossless", "extended"],
+)
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_webp_of_any_kind_has_the_size_that_pillow_sees(
+    options: dict[str, object], mode: str
+) -> None:
+    for size in ((1, 1), (64, 48), (47, 1025)):
+        content = drawn("WEBP", size, mode, **options)
+        found = look_into(content)
+        with Image.open(io.BytesIO(content)) as image:
+            assert (found.width, found.height) == image.size == size
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_looking_into_a_large_file_takes_little_memory(path: Path, kind: str) -> None:
+    path.write_bytes(much(kind, 20_000_000))
+    look_into(path)
+    tracemalloc.start()
+    assert look_into(path).width == 64
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 1_000_000
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,25 @@
 """The Celery app that workers and beat run: `celery -A workers.app …`."""
 
+import os
+import signal
+import threading
+import time
 from typing import Any
 
 from celery import Celery, Task, bootsteps, signals
 
 from service.logs import configure_logs, get_log
 from service.queue import CONSUMER_TIMEOUT_SECONDS, IO_QUEUE, CelerySender, make_celery
+from service.rounds import Rounds
 from service.settings import load_settings
 from service.wiring import WORKER_POOL_SIZE, Wiring
-from workers.lanes import LocalLanes
+from workers.hearing import LOOK_AT_QUEUES_SECONDS, Hearing
+from workers.lanes import LOOK_AT_LANES_SECONDS, LaneWatch, LocalLanes
 from workers.schedule import beat_schedule
 from workers.tasks import register
+
+#: A worker that is told to stop is gone by then, whatever hangs: a broker, a peer, a task.
+LEAVE_SECONDS = 28.0
 
 log = get_log(__name__)
 settings = load_settings()
@@ -24,7 +33,7 @@ register(celery, wiring, lanes)
 
 
 class LanesStep(bootsteps.StartStopStep):
-    """Starts and stops the lanes with the worker that consumes the io queue."""
+    """Starts and stops lanes and rounds with the worker that consumes the io queue."""
 
     requires = ("celery.worker.components:Pool",)
 
@@ -35,13 +44,49 @@ class LanesStep(bootsteps.StartStopStep):
     def start(self, _parent: object) -> None:
         """Begin to work."""
         local.start(lanes)
+        watch = LaneWatch(lanes, _end_process)
+        self.rounds = Rounds({**wiring.rounds(), "lanes": (LOOK_AT_LANES_SECONDS, watch.look)})
+        self.rounds.start()
 
     def stop(self, _parent: object) -> None:
         """Drain."""
+        self.rounds.stop()
         local.stop()
 
 
-celery.steps["worker"].add(LanesStep)
+class HearingStep(bootsteps.StartStopStep):
+    """Watches the consumer of any worker."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def start(self, parent: object) -> None:
+        """Begin to watch."""
+        queues = getattr(parent, "app").amqp.queues.consume_from  # noqa: B009 - untyped
+        hearing = Hearing(celery, queues, _end_process)
+        signals.task_received.connect(lambda **_: hearing.hear(), weak=False)
+        Rounds({"hearing": (LOOK_AT_QUEUES_SECONDS, hearing.look)}).start()
+
+
+celery.steps["worker"].update({LanesStep, HearingStep})
+
+
+@signals.worker_shutting_down.connect
+def _leave(**_: object) -> None:
+    """Drain at once, while Celery takes leave of its broker, and be gone in time."""
+    threading.Thread(target=_leave_in_time, name="leave", daemon=True).start()
+
+
+def _leave_in_time() -> None:
+    leave_at = time.monotonic() + LEAVE_SECONDS
+    local.stop()
+    time.sleep(max(0.0, leave_at - time.monotonic()))
+    log.warning("left_in_haste")
+    os._exit(os.EX_TEMPFAIL)
+
+
+def _end_process() -> None:
+    """Leave as if told to: the supervisor starts a new process."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @signals.task_prerun.connect

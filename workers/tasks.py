@@ -1,15 +1,23 @@
 """One task per message. A task carries nothing: it wakes a lane, or does one lane's due rows."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Protocol
 
 from celery import Celery
 
+from service.errors import DatabaseUnavailable
+from service.logs import get_log
 from service.messages import Message
 from service.wiring import Wiring
 
-#: Images that one derive task takes at a time; the next ring takes the next.
+#: Images that are derived at a time, and how long one task goes on with further ones, seconds: a
+#: worker that is told to stop waits for its tasks.
 DERIVE_BATCH = 4
+DERIVE_SECONDS = 10.0
+
+log = get_log(__name__)
 
 
 class Bell(Protocol):
@@ -22,34 +30,47 @@ class Bell(Protocol):
 def register(celery: Celery, wiring: Wiring, lanes: Mapping[Message, Bell]) -> None:
     """Give every message its task."""
 
-    @celery.task(name=Message.SUBMIT.value)
+    @celery.task(name=Message.SUBMIT.value, shared=False)
     def submit() -> None:
         lanes[Message.SUBMIT].ring()
 
-    @celery.task(name=Message.POLL.value)
+    @celery.task(name=Message.POLL.value, shared=False)
     def poll() -> None:
         lanes[Message.POLL].ring()
 
-    @celery.task(name=Message.STORE.value)
+    @celery.task(name=Message.STORE.value, shared=False)
     def store() -> None:
         lanes[Message.STORE].ring()
 
-    @celery.task(name=Message.DELIVER.value)
+    @celery.task(name=Message.DELIVER.value, shared=False)
     def deliver() -> None:
         lanes[Message.DELIVER].ring()
 
-    @celery.task(name=Message.DERIVE.value)
+    @celery.task(name=Message.DERIVE.value, shared=False)
     def derive() -> None:
         step = wiring.derive
-        while bare := step.claim(DERIVE_BATCH):
-            if len(bare) == DERIVE_BATCH:
-                wiring.sender(Message.DERIVE)
-            step.record([(image, step.act(image)) for image in bare])
+        turn_ends_at = time.monotonic() + DERIVE_SECONDS
+        with _patient(Message.DERIVE):
+            while time.monotonic() < turn_ends_at and (bare := step.claim(DERIVE_BATCH)):
+                if len(bare) == DERIVE_BATCH:
+                    wiring.sender(Message.DERIVE)
+                step.record([(image, step.act(image)) for image in bare])
 
-    @celery.task(name=Message.DISCARD.value)
+    @celery.task(name=Message.DISCARD.value, shared=False)
     def discard() -> None:
-        wiring.discard()
+        with _patient(Message.DISCARD):
+            wiring.discard()
 
-    @celery.task(name=Message.SWEEP.value)
+    @celery.task(name=Message.SWEEP.value, shared=False)
     def sweep() -> None:
-        wiring.sweep()
+        with _patient(Message.SWEEP):
+            wiring.sweep(by_beat=True)
+
+
+@contextmanager
+def _patient(message: Message) -> Iterator[None]:
+    """Let a database that is away be one line in the log: the next ring tries again."""
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        log.warning("task_waits_for_database", task=message.stage, reason=str(error))

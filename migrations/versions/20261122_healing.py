@@ -27,7 +27,12 @@ def upgrade() -> None:
         ),
     )
     none = sa.text("0")
+    op.add_column(
+        "jobs",
+        sa.Column("resubmitted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+    )
     op.add_column("jobs", sa.Column("deaths", sa.Integer(), server_default=none, nullable=False))
+    op.add_column("images", sa.Column("deaths", sa.Integer(), server_default=none, nullable=False))
     op.add_column("jobs", sa.Column("kept_by", sa.Text(), nullable=True))
     op.add_column(
         "jobs",
@@ -40,6 +45,8 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", moment, server_default=sa.text("now()"), nullable=False),
         sa.Column("mark_number", sa.BigInteger(), server_default=none, nullable=False),
+        sa.Column("marked_at", moment, nullable=True),
+        sa.Column("marked_in", sa.Text(), nullable=True),
         sa.Column("held_at", moment, nullable=True),
         sa.Column("held_reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deployments")),
@@ -48,6 +55,7 @@ def upgrade() -> None:
         "balances",
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("at", moment, server_default=sa.text("now()"), nullable=False),
+        sa.Column("asked_at", moment, nullable=False),
         sa.Column("credits", sa.Numeric(14, 4), nullable=False),
         sa.PrimaryKeyConstraint("provider", "at", name=op.f("pk_balances")),
     )
@@ -60,5 +68,7 @@ def downgrade() -> None:
     op.drop_column("gates", "recent")
     op.drop_column("jobs", "heard_by")
     op.drop_column("jobs", "kept_by")
+    op.drop_column("images", "deaths")
     op.drop_column("jobs", "deaths")
+    op.drop_column("jobs", "resubmitted")
     op.drop_column("jobs", "on_unconfirmed")

@@ -14,6 +14,8 @@ from service.cli.images import images
 from service.cli.jobs import jobs
 from service.cli.keys import keys
 from service.cli.models import models, price
+from service.cli.reconcile import reconcile
+from service.cli.recover import recover
 from service.cli.show import plain
 from service.errors import ServiceError
 
@@ -55,5 +57,5 @@ def simulator(arguments: tuple[str, ...]) -> None:
     run.main(args=list(arguments), prog_name="darkroom simulator")
 
 
-for command in (jobs, images, models, price, keys, reindex, verify):
+for command in (jobs, images, models, price, keys, reindex, verify, recover, reconcile):
     main.add_command(command)

@@ -16,8 +16,8 @@ AT_ONCE = 8
 def reindex(*, as_json: bool) -> None:
     """Rebuild jobs and images from the bucket, after the database was lost or restored.
 
-    Run it before the workers start: a job that an old backup holds as queued would be paid for
-    again. Running it twice changes nothing.
+    Run it before the workers start, or have `darkroom recover --confirm` do it: a job that an old
+    backup holds as queued would be paid for again. Running it twice changes nothing.
     """
     present, added, unreadable = 0, 0, []
     with wired(pool_size=AT_ONCE) as wiring:

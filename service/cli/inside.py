@@ -26,7 +26,7 @@ def keys_alone() -> Iterator["Keys"]:
     from pydantic import SecretStr  # noqa: PLC0415 - seconds, as below
     from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
 
-    from service.database import Database, connect  # noqa: PLC0415
+    from service.database import Database  # noqa: PLC0415
     from service.keys import Keys  # noqa: PLC0415
     from service.settings import DatabaseSettings  # noqa: PLC0415
 
@@ -35,7 +35,7 @@ def keys_alone() -> Iterator["Keys"]:
         raise click.ClickException("set DATABASE_URL, or run it beside `make run`")
     try:
         address = DatabaseSettings(database_url=SecretStr(url)).database_url.get_secret_value()
-        database = Database(connect(address, pool_size=1), lambda _message: None)
+        database = Database(address, lambda _message: None, pool_size=1)
     except (ArgumentError, ValueError):
         raise click.ClickException("DATABASE_URL cannot be an address") from None
     with _told(database):

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, TypeGuard
 from urllib.parse import quote, urlsplit
@@ -22,6 +23,7 @@ from service.upstream import (
     Result,
     SubmitOutcome,
     Unknown,
+    read_balance,
     read_cost,
     read_result,
     storable_text,
@@ -47,13 +49,15 @@ class Provider:
     auth_prefix: str
     #: Hosts, besides the base URL's own, that may be polled and are shown the key.
     polling_domain: str | None
+    #: Where it tells what is left of the account, below the base URL; None if it does not.
+    balance_path: str | None
 
 
 PROVIDERS: Mapping[str, Provider] = {
-    "cometapi": Provider("Authorization", "Bearer ", None),
+    "cometapi": Provider("Authorization", "Bearer ", None, None),
     # a task is polled on the cluster that holds it: api.us1.bfl.ai, api.eu2.bfl.ai, … (recorded)
-    "bfl": Provider("x-key", "", ".bfl.ai"),
-    "simulator": Provider("x-key", "", None),
+    "bfl": Provider("x-key", "", ".bfl.ai", "credits"),
+    "simulator": Provider("x-key", "", None, "credits"),
 }
 
 
@@ -128,6 +132,30 @@ class FluxClient:
             raise FluxUnavailable(f"answered {answer.status} without a word on the task")
         return read_result(body)
 
+    def balance(self) -> Decimal | None:
+        """Ask what is left of the account, in credits; None if this provider does not tell.
+
+        Raises:
+            FluxUnavailable: it usually tells, but not now.
+        """
+        if self.provider.balance_path is None:
+            return None
+        try:
+            answer = self.outbound.get(
+                f"{self.base_url}/{self.provider.balance_path}",
+                headers=self._key(),
+                total_seconds=POLL_TIMEOUT_SECONDS,
+                connect_seconds=CONNECT_TIMEOUT_SECONDS,
+                max_body_bytes=MAX_ANSWER_BYTES,
+                guarded=False,
+            )
+        except (errors.NotSent, errors.OutcomeUnknown, AddressForbidden) as error:
+            raise FluxUnavailable(str(error)) from error
+        found = read_balance((_object(answer.body) or {}).get("credits"))
+        if answer.status != HTTPStatus.OK or found is None:
+            raise FluxUnavailable(f"answered {answer.status} without a balance")
+        return found
+
     def _key(self) -> dict[str, str]:
         return {self.provider.auth_header: self.provider.auth_prefix + self.api_key}
 
@@ -182,6 +210,10 @@ class Upstreams:
         if client is None:
             raise FluxUnavailable(f"{provider} is not in FLUX_PROVIDER any more")
         return client.result(task_id, polling_url)
+
+    def balance(self, provider: str) -> Decimal | None:
+        """Ask a provider what is left of the account; see `FluxClient.balance`."""
+        return self.clients[provider].balance()
 
 
 def _classify(answer: Answer, private: Sequence[str]) -> SubmitOutcome:

@@ -1,7 +1,9 @@
 """S3: images go in with a checksum that S3 confirms, and come out by presigned URL."""
 
 import base64
+import hashlib
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
@@ -11,33 +13,54 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from service.errors import StorageUnavailable
+from service.errors import ObjectRefused, StorageUnavailable
 from service.pictures import Spooled
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-CONNECT_TIMEOUT_SECONDS = 3
-READ_TIMEOUT_SECONDS = 20
+_CONNECT_SECONDS = 3.0
+#: Of the check, to connect and to read: whoever asks whether S3 is there wants to know soon.
+_CHECK_SECONDS = 1.2
 _CACHE_CONTROL = "private, max-age=31536000, immutable"
+#: Errors of S3's that say nothing about the bucket (S3 API reference, list of error codes).
+_ABOUT_THE_OBJECT = frozenset(
+    {
+        "BadDigest",
+        "EntityTooLarge",
+        "InvalidDigest",
+        "XAmzContentChecksumMismatch",
+        "XAmzContentSHA256Mismatch",
+    }
+)
 
 
 class ObjectStore:
     """One bucket. boto3 reads endpoint, region and keys from its own environment variables."""
 
-    def __init__(self, bucket: str) -> None:
-        """Prepare a client; nothing is sent before the first request."""
+    def __init__(self, bucket: str, *, timeout_seconds: float) -> None:
+        """Prepare a client; nothing is sent before the first request.
+
+        S3 may be silent for `timeout_seconds` in the middle of a request, and take up to three of
+        them to accept a connection.
+        """
         self.bucket = bucket
-        session = boto3.session.Session()
-        self._client: S3Client = session.client(
+        self._session = boto3.session.Session()
+        self._client = self._connect(timeout_seconds)
+        self._endpoint = self._client.meta.endpoint_url.rstrip("/")
+
+    def _connect(self, timeout_seconds: float) -> "S3Client":
+        return self._session.client(
             "s3",
-            region_name=session.region_name or "us-east-1",
+            region_name=self._session.region_name or "us-east-1",
             config=Config(
                 # presigned URLs of custom endpoints are SigV2 without this, and refused
                 signature_version="s3v4",
-                s3={"addressing_style": "path"},
-                connect_timeout=CONNECT_TIMEOUT_SECONDS,
-                read_timeout=READ_TIMEOUT_SECONDS,
+                # every body goes with its SHA-256 in a header that is signed; signing the body as
+                # well would read it once more, in pieces that stay in the heap of each thread
+                s3={"addressing_style": "path", "payload_signing_enabled": False},
+                connect_timeout=min(_CONNECT_SECONDS, timeout_seconds),
+                read_timeout=timeout_seconds,
                 max_pool_connections=32,
                 # our own schedule retries; a second try in here would outlive the lease
                 retries={"total_max_attempts": 1},
@@ -45,8 +68,10 @@ class ObjectStore:
                 response_checksum_validation="when_required",
             ),
         )
-        self._session = session
-        self._endpoint = self._client.meta.endpoint_url.rstrip("/")
+
+    @cached_property
+    def _quick_client(self) -> "S3Client":
+        return self._connect(_CHECK_SECONDS)
 
     def put_file(
         self, key: str, spooled: Spooled, content_type: str, metadata: dict[str, str]
@@ -79,10 +104,11 @@ class ObjectStore:
         """Store an object; returns when S3 has confirmed its SHA-256.
 
         Raises:
+            ObjectRefused: S3 takes others, but not this one.
             StorageUnavailable: S3 did not confirm; the object may be there all the same, and
                 putting it again is harmless.
         """
-        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
+        checksum = _in_base64(bytes.fromhex(sha256))
         try:
             answer = self._client.put_object(
                 Bucket=self.bucket,
@@ -95,7 +121,10 @@ class ObjectStore:
                 Metadata=metadata,
             )
             confirmed = answer.get("ChecksumSHA256") or self._head_checksum(key, size_bytes)
-        except (BotoCoreError, ClientError) as error:
+        except ClientError as error:
+            kind = ObjectRefused if _code(error) in _ABOUT_THE_OBJECT else StorageUnavailable
+            raise kind(_reason("put", error)) from error
+        except BotoCoreError as error:
             raise StorageUnavailable(_reason("put", error)) from error
         if confirmed != checksum:
             raise StorageUnavailable("S3 does not show the checksum that was sent")
@@ -113,6 +142,7 @@ class ObjectStore:
                 Body=body,
                 ContentType=content_type,
                 CacheControl=_CACHE_CONTROL,
+                ChecksumSHA256=_in_base64(hashlib.sha256(body).digest()),
             )
         except (BotoCoreError, ClientError) as error:
             raise StorageUnavailable(_reason("put", error)) from error
@@ -127,7 +157,7 @@ class ObjectStore:
         try:
             return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in {"NoSuchKey", "404", "NoSuchBucket"}:
+            if _code(error) in {"NoSuchKey", "404", "NoSuchBucket"}:
                 raise FileNotFoundError(key) from error
             raise StorageUnavailable(_reason("get", error)) from error
         except BotoCoreError as error:
@@ -180,13 +210,13 @@ class ObjectStore:
         return f"{scheme}://{rest.partition('/')[0]}"
 
     def check(self) -> None:
-        """Ask S3 whether the bucket is there.
+        """Ask S3 whether the bucket is there; under three seconds, whatever the answer.
 
         Raises:
             StorageUnavailable: it is not, or S3 does not answer.
         """
         try:
-            self._client.head_bucket(Bucket=self.bucket)
+            self._quick_client.head_bucket(Bucket=self.bucket)
         except (BotoCoreError, ClientError) as error:
             raise StorageUnavailable(_reason("head", error)) from error
 
@@ -196,8 +226,16 @@ class ObjectStore:
         return head.get("ChecksumSHA256") if head["ContentLength"] == size_bytes else None
 
 
+def _in_base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "refused")
+
+
 def _reason(verb: str, error: Exception) -> str:
     """Name the fault; botocore's own texts may hold addresses and request headers."""
     if isinstance(error, ClientError):
-        return f"S3 {verb}: {error.response.get('Error', {}).get('Code', 'refused')}"
+        return f"S3 {verb}: {_code(error)}"
     return f"S3 {verb}: {type(error).__name__}"

@@ -13,12 +13,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import UUID
 
+from service.faults import fault_point
 from service.ids import new_id
 from service.pictures import Spooled
 
 Sink = Callable[[bytes], object]
 
-_CHUNK_BYTES = 1024 * 1024
+_CHUNK_BYTES = 65_536
 #: With so much of the spool in use nothing more is bought: what is under way still has to fit.
 _NEARLY_FULL = 0.8
 #: A download that is older was left by a killed process, seconds.
@@ -31,13 +32,16 @@ class ResultSpool:
     def __init__(self, folder: Path, max_bytes: int) -> None:
         """Use a folder of its own; it is made on first use."""
         self._folder = folder
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
 
     def has_room(self) -> bool:
         """Say whether what is bought now could still be kept if S3 takes nothing."""
-        return sum(_size(path) for path in self._folder.glob("*.result")) < (
-            _NEARLY_FULL * self._max_bytes
-        )
+        return self.used_bytes < _NEARLY_FULL * self.max_bytes
+
+    @property
+    def used_bytes(self) -> int:
+        """What S3 has not taken yet."""
+        return sum(_size(path) for path in self._folder.glob("*.result"))
 
     @contextmanager
     def download(self, fetch: Callable[[Sink], str]) -> Iterator[Spooled]:
@@ -51,11 +55,31 @@ class ResultSpool:
             path = Path(file.name)
             try:
                 sha256 = fetch(file.write)
+                fault_point("store.half_download")
                 file.flush()
                 yield Spooled(path, sha256, file.tell())
             finally:
                 # a kept result has its final name by now
                 path.unlink(missing_ok=True)
+
+    @property
+    def id(self) -> str:
+        """The folder's own name, made once: restarts keep it, and all processes of a host share it.
+
+        Raises:
+            OSError: the disk did not take it.
+        """
+        path = self._folder / "id"
+        if not path.exists():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".part") as file:
+                file.write(new_id().hex.encode())
+                file.flush()
+                os.fsync(file.fileno())
+                with suppress(FileExistsError):  # another process was first
+                    os.link(file.name, path)
+            _sync_folder(self._folder)
+        return path.read_text(encoding="ascii")
 
     def keep(self, job_id: UUID, spooled: Spooled) -> None:
         """Make a result durable, because S3 does not take it now and its URL will die."""
@@ -76,6 +100,16 @@ class ResultSpool:
         """Forget a kept result; S3 has it."""
         for path in self._places(job_id):
             path.unlink(missing_ok=True)
+
+    def put_aside(self, job_id: UUID) -> None:
+        """Leave a kept result to a person: its job has failed all the same."""
+        for path in self._places(job_id):
+            with suppress(FileNotFoundError):  # another process did
+                path.rename(path.with_suffix(".failed"))
+
+    def waiting(self) -> list[UUID]:
+        """Return the jobs whose results are kept here."""
+        return [UUID(hex=path.name.partition(".")[0]) for path in self._folder.glob("*.result")]
 
     def _clear_leftovers(self) -> None:
         for path in self._folder.glob("*.part"):
@@ -106,6 +140,7 @@ class WebhookSpool:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(attempt_id.bytes + body)
+            fault_point("receive.before_publish")
             _publish(path, self._folder / f"{new_id().hex}.webhook")
         except OSError:
             path.unlink(missing_ok=True)
@@ -130,7 +165,11 @@ def _publish(source: Path, target: Path) -> None:
     with source.open("rb") as file:
         os.fsync(file.fileno())
     source.rename(target)
-    folder = os.open(target.parent, os.O_RDONLY)
+    _sync_folder(target.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

@@ -72,6 +72,7 @@ class Documents:
             "input": row.input,
             "metadata": row.metadata,
             "priority": _PRIORITY_NAMES[row.priority],
+            "on_unconfirmed": row.on_unconfirmed.value,
             "batch_id": None,
             "retry_of": None,
             "parent_image_ids": _image_ids(row.parent_image_ids),

@@ -100,6 +100,7 @@ class Uploads:
             return []
         rows = self._announce(project_id, handed)
         for row, one in zip(rows, handed, strict=True):
+            fault_point("upload.before_put")
             with one.open() as body:
                 self.bucket.put(
                     row["key"],

@@ -18,6 +18,8 @@ from service.models.jobs import (
     JobEvent,
 )
 from service.models.results import (
+    HELD_PULSE,
+    SPOOL_PULSE,
     Balance,
     Delivery,
     DeliveryAttempt,
@@ -31,6 +33,8 @@ from service.models.tenants import ApiKey, Project
 from service.models.uploads import Upload
 
 __all__ = [
+    "HELD_PULSE",
+    "SPOOL_PULSE",
     "ApiKey",
     "Attempt",
     "Balance",

@@ -93,6 +93,8 @@ class Job(Base):
     on_unconfirmed: Mapped[OnUnconfirmed] = mapped_column(
         words(OnUnconfirmed, "on_unconfirmed"), server_default=OnUnconfirmed.FAIL.value
     )
+    #: Whether it was sent once more, though an attempt of which nobody knows may have been paid.
+    resubmitted: Mapped[bool] = mapped_column(server_default=text("false"))
 
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     start_at: Mapped[datetime | None]
@@ -106,7 +108,8 @@ class Job(Base):
     provider: Mapped[str]
     #: The slots it waits for within its provider's: the model's own, or empty for everybody's.
     pool: Mapped[str] = mapped_column(server_default=text("''"))
-    #: Number of the current attempt; part of every WHERE that speaks for one.
+    #: Number of the current attempt; part of every WHERE that speaks for one. An earlier one is
+    #: the current one again once what upstream says of it counts.
     attempt_count: Mapped[int] = mapped_column(server_default=text("0"))
     task_id: Mapped[str | None]
     polling_url: Mapped[str | None]
@@ -157,7 +160,11 @@ class Job(Base):
 
 
 class Attempt(Base):
-    """One paid POST. The partial unique index lets the database itself forbid a second live one."""
+    """One paid POST. The partial unique index lets the database itself forbid a second live one.
+
+    Only the current attempt of a job is live. One that is written off and has a task was accepted
+    all the same: a duplicate charge.
+    """
 
     __tablename__ = "attempts"
 

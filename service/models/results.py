@@ -60,6 +60,8 @@ class Image(Base):
     #: When derive should look at it; null once it has.
     due_at: Mapped[datetime | None] = mapped_column(server_default=func.now())
     tries: Mapped[int] = mapped_column(server_default=text("0"))
+    #: Claims in a row whose worker never said what came of them.
+    deaths: Mapped[int] = mapped_column(server_default=text("0"))
 
     __table_args__ = (
         Index("ix_images_listing", "project_id", text("id DESC")),
@@ -115,6 +117,12 @@ class DeliveryAttempt(Base):
     answer: Mapped[str | None]
 
 
+#: Of each spool of results: when a worker of its host last looked after it, `spool:{id}`.
+SPOOL_PULSE = "spool:"
+#: Of what keeps a worker from submitting: when one last said so, `held:{in words for people}`.
+HELD_PULSE = "held:"
+
+
 class Pulse(Base):
     """When something that must go on happening last happened; the sweep's is watched by /readyz."""
 
@@ -134,8 +142,12 @@ class Deployment(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    #: Of the last mark that was left outside the database.
+    #: Of the last mark that was to be left outside the database.
     mark_number: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    #: When a mark that S3 has acknowledged since was compared; null before the first.
+    marked_at: Mapped[datetime | None]
+    #: Where that was: the server's run, and the file of this table.
+    marked_in: Mapped[str | None]
     #: Since when nothing is submitted until somebody has looked; null while all is well.
     held_at: Mapped[datetime | None]
     held_reason: Mapped[str | None]
@@ -147,5 +159,7 @@ class Balance(Base):
     __tablename__ = "balances"
 
     provider: Mapped[str] = mapped_column(primary_key=True)
+    #: When the answer was there; it was true at some moment since it was asked for.
     at: Mapped[datetime] = mapped_column(primary_key=True, server_default=func.now())
+    asked_at: Mapped[datetime]
     credits: Mapped[Decimal]

@@ -167,6 +167,13 @@ def forge(
 
 
 @WEBHOOK.fault
+def replay(calls: tuple[Call, ...]) -> tuple[Call, ...]:
+    """Before the right webhook, call one with the words and proofs of another task's."""
+    foreign = (replace(call, replayed=True, retried=False) for call in calls[:1])
+    return *foreign, *calls
+
+
+@WEBHOOK.fault
 def old_words(calls: tuple[Call, ...]) -> tuple[Call, ...]:
     """Say `task_id` and `SUCCESS`, as upstream did before 2026-02-17."""
     return tuple(replace(call, payload=in_old_words(call.payload)) for call in calls)

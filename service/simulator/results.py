@@ -23,12 +23,16 @@ class Image:
 
 @dataclass(frozen=True)
 class Call:
-    """One webhook call, `delay_seconds` after the one before it; no proof without a secret."""
+    """One webhook call, `delay_seconds` after the one before it; no proof without a secret.
+
+    A `replayed` one says and proves what another task's call did, if there was one.
+    """
 
     payload: Mapping[str, object]
     secret: str | None
     delay_seconds: float = 0
     retried: bool = True
+    replayed: bool = False
 
 
 _OLD_STATUSES = {"Ready": "SUCCESS", "Pending": "processing", "Error": "ERROR"}

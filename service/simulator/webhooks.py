@@ -38,6 +38,8 @@ class Webhooks:
         self._pool = urllib3.PoolManager(
             num_pools=_THREADS, retries=False, timeout=_TIMEOUT_SECONDS, ca_certs=certifi.where()
         )
+        #: The last call that was taken, which anybody on its way may have kept.
+        self._overheard: Call | None = None
 
     def deliver(
         self, target: Target, calls: tuple[Call, ...], first_tries_over: Callable[[], object]
@@ -58,9 +60,12 @@ class Webhooks:
         self._timetable.after(first.delay_seconds, work)
 
     def _try(self, target: Target, call: Call, attempt: int) -> None:
-        status, problem = self._post(target, call)
+        overheard = self._overheard if call.replayed else None
+        status, problem = self._post(target, overheard or call)
         delivered = status is not None and 200 <= status < 300  # noqa: PLR2004 - the 2xx class
         waits = target.settings.webhook_retry_seconds if call.retried else ()
+        if delivered and not call.replayed:
+            self._overheard = call
         outcome = "delivered" if delivered else "retrying"
         if not delivered and attempt > len(waits):
             outcome = "given_up"

@@ -144,6 +144,8 @@ class Deliver:
                     jobs.c.callback_secret,
                 )
             )
+            if rows:
+                fault_point("deliver.before_claim_commit")
         if rows:
             fault_point("deliver.after_claim")
         return [Owed(*row) for row in rows]
@@ -188,6 +190,8 @@ class Deliver:
         with self.database.transaction() as tx:
             for owed, one in ended:
                 self._note(tx, owed, one)
+            fault_point("deliver.before_record_commit")
+        fault_point("deliver.after_record")
 
     def _note(self, tx: Transaction, owed: Owed, one: Try) -> None:
         number = owed.tries + 1

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
+from service import poison
 from service.clock import seconds
 from service.database import Database, Transaction
 from service.documents import Document, credits_text, event, when
@@ -50,6 +51,8 @@ class Bare:
     bucket: str
     key: str
     tries: int
+    #: Workers in a row that ended over it, the present one counted in advance.
+    deaths: int
     sidecar: Document
 
 
@@ -71,10 +74,16 @@ class Derive:
     lease_seconds: float
 
     def claim(self, limit: int) -> list[Bare]:
-        """Take the newest images first: they are being looked at."""
+        """Take the newest images first: they are being looked at.
+
+        One that somebody died over comes after all others and alone, lest it take them with it.
+        """
+        return self._take(limit, images.c.deaths == 0) or self._take(1, images.c.deaths > 0)
+
+    def _take(self, limit: int, condition: ColumnElement[bool]) -> list[Bare]:
         due = (
             select(images.c.id)
-            .where(images.c.due_at <= func.now())
+            .where(images.c.due_at <= func.now(), condition)
             .order_by(images.c.due_at.desc())
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -88,21 +97,30 @@ class Derive:
                     images.c.job_id == Job.id,
                     images.c.project_id == Project.id,
                 )
-                .values(due_at=func.now() + seconds(self.lease_seconds), tries=images.c.tries + 1)
+                .values(
+                    due_at=func.now() + seconds(self.lease_seconds),
+                    tries=images.c.tries + 1,
+                    deaths=images.c.deaths + 1,
+                )
                 .returning(*images.c, Project.name.label("project"), *_job_columns())
             )
             timelines = _timelines(tx, [row.job_id for row in rows])
+        if rows:
+            fault_point("derive.after_claim")
         return [
-            Bare(row.id, row.bucket, row.key, row.tries, _sidecar(row, timelines[row.job_id]))
+            Bare(
+                row.id,
+                row.bucket,
+                row.key,
+                row.tries,
+                row.deaths,
+                _sidecar(row, timelines[row.job_id]),
+            )
             for row in rows
         ]
 
     def act(self, claim: Bare) -> Derived:
         """Draw the thumbnail, write the sidecar."""
-        if claim.tries > MAX_TRIES:
-            # each try so far has killed its worker: an image must not do that for ever
-            log.error("derive_given_up", image_id=public_id(Kind.IMAGE, claim.id))
-            return Derived(None, None, again=False)
         began = time.monotonic()
         stem = claim.key.rpartition(".")[0]
         thumbnail_key: str | None = stem + THUMBNAIL_SUFFIX
@@ -111,8 +129,8 @@ class Derive:
         try:
             body = json.dumps(claim.sidecar, ensure_ascii=False, indent=1).encode()
             self.bucket.put_bytes(str(sidecar_key), body, "application/json")
-            small = thumbnail(self.bucket.get(claim.bucket, claim.key))
-            self.bucket.put_bytes(str(thumbnail_key), small, THUMBNAIL_CONTENT_TYPE)
+            fault_point("derive.after_sidecar")
+            self._draw(claim, str(thumbnail_key))
         except ResultInvalid as error:
             thumbnail_key, reason = None, str(error)
         except (StorageUnavailable, FileNotFoundError) as error:
@@ -132,6 +150,12 @@ class Derive:
         )
         return Derived(thumbnail_key, sidecar_key, again)
 
+    def _draw(self, claim: Bare, key: str) -> None:
+        if poison.is_poison(claim.deaths):
+            raise ResultInvalid("drawing it has ended one worker after the other")
+        small = thumbnail(self.bucket.get(claim.bucket, claim.key))
+        self.bucket.put_bytes(key, small, THUMBNAIL_CONTENT_TYPE)
+
     def record(self, ended: list[tuple[Bare, Derived]]) -> None:
         """Note the keys; an image that cannot be drawn keeps its sidecar alone."""
         with self.database.transaction() as tx:
@@ -143,8 +167,10 @@ class Derive:
                         thumbnail_key=derived.thumbnail_key,
                         sidecar_key=derived.sidecar_key,
                         due_at=func.now() + seconds(RETRY_SECONDS) if derived.again else None,
+                        deaths=0,
                     )
                 )
+        fault_point("derive.after_record")
 
 
 def _job_columns() -> list[Any]:

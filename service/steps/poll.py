@@ -8,17 +8,18 @@ webhook may still promote it. No answer says nothing: the questions go on, but n
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, func, select, update
 
+from service import poison
 from service.clock import seconds
 from service.database import Database, Transaction
 from service.errors import FluxUnavailable
 from service.faults import fault_point
 from service.logs import get_log
-from service.models import jobs
+from service.models import HeardBy, jobs
 from service.moves import Moves
 from service.states import ErrorCode, Status
 from service.upstream import InProgress, Result
@@ -62,8 +63,8 @@ class Poll:
     moves: Moves
     flux: Flux
     lease_seconds: float
-    #: Further questions about a job of a model, seconds apart.
-    interval_seconds: Callable[[str], float]
+    #: Further questions about a job of a provider and model, seconds apart.
+    interval_seconds: Callable[[str, str], float]
     deadline_seconds: float
 
     def claim(self, limit: int) -> list[Question]:
@@ -82,7 +83,11 @@ class Poll:
             rows = tx.rows(
                 update(jobs)
                 .where(jobs.c.id.in_(select(due.c.id)))
-                .values(due_at=func.now() + seconds(self.lease_seconds), tries=jobs.c.tries + 1)
+                .values(
+                    due_at=func.now() + seconds(self.lease_seconds),
+                    tries=jobs.c.tries + 1,
+                    **poison.CLAIMED,
+                )
                 .returning(
                     jobs.c.id,
                     jobs.c.attempt_count,
@@ -92,11 +97,15 @@ class Poll:
                     jobs.c.polling_url,
                     (waited >= seconds(self.deadline_seconds)).label("overdue"),
                     (waited >= seconds(give_up_seconds)).label("hopeless"),
+                    jobs.c.deaths,
                 )
             )
+            spared = poison.spare(tx, self.moves, rows)
+            if rows:
+                fault_point("poll.before_claim_commit")
         if rows:
             fault_point("poll.after_claim")
-        return [Question(*row) for row in rows]
+        return [_question(row) for row in spared]
 
     def act(self, claim: Question) -> Result | FluxUnavailable:
         """Ask once."""
@@ -110,6 +119,7 @@ class Poll:
             # a bug of ours must not keep the job from its deadline
             log.exception("poll_crashed", job_id=str(claim.job_id))
             answer = FluxUnavailable(f"internal error ({type(error).__name__})")
+        fault_point("poll.after_answer")
         log.info(
             "poll_attempt",
             job_id=str(claim.job_id),
@@ -129,8 +139,10 @@ class Poll:
                     self._go_on(tx, question, answer)
                 else:
                     self.moves.take_result(
-                        tx, question.job_id, question.attempt_number, answer, "poll"
+                        tx, question.job_id, question.attempt_number, answer, HeardBy.POLL
                     )
+            fault_point("poll.before_record_commit")
+        fault_point("poll.after_record")
 
     def _go_on(
         self, tx: Transaction, question: Question, answer: InProgress | FluxUnavailable
@@ -155,5 +167,22 @@ class Poll:
                 jobs.c.status == Status.GENERATING,
                 jobs.c.attempt_count == question.attempt_number,
             )
-            .values(due_at=func.now() + seconds(self.interval_seconds(question.model)))
+            .values(
+                due_at=func.now()
+                + seconds(self.interval_seconds(question.provider, question.model)),
+                **poison.SURVIVED,
+            )
         )
+
+
+def _question(row: Row[Any]) -> Question:
+    return Question(
+        job_id=row.id,
+        attempt_number=row.attempt_count,
+        provider=row.provider,
+        model=row.model,
+        task_id=row.task_id,
+        polling_url=row.polling_url,
+        overdue=row.overdue,
+        hopeless=row.hopeless,
+    )

@@ -7,8 +7,9 @@ unknown words all end here without harm.
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
@@ -20,10 +21,13 @@ from service.database import Database, Transaction
 from service.errors import DatabaseUnavailable
 from service.faults import fault_point
 from service.logs import get_log
-from service.models import Attempt, FluxWebhook
+from service.models import Attempt, FluxWebhook, HeardBy
 from service.moves import Moves
 from service.signing.flux_webhook import FluxWebhookSigner
 from service.upstream import InProgress, read_result
+
+#: A spooled webhook that crashed this process is tried by it again after so long, seconds.
+CRASHED_AGAIN_SECONDS = 60.0
 
 log = get_log(__name__)
 
@@ -47,6 +51,8 @@ class Receive:
     moves: Moves
     signer: FluxWebhookSigner
     spool: Spool
+    #: Spooled webhooks that crashed us, and when to try each again on the monotonic clock.
+    _crashed: dict[Path, float] = field(default_factory=dict, init=False)
 
     def hear(
         self, token: str, body: bytes, secrets: Sequence[str], signatures: Sequence[str]
@@ -63,6 +69,7 @@ class Receive:
             self._commit(attempt_id, body)
         except DatabaseUnavailable as error:
             self.spool.add(attempt_id, body)
+            fault_point("receive.after_spool")
             log.warning("webhook_spooled", attempt_id=str(attempt_id), reason=str(error))
         except Exception:
             # a bug of ours: Flux would give up after half a minute, the spool does not
@@ -77,14 +84,19 @@ class Receive:
         """
         count = 0
         for attempt_id, body, path in self.spool.waiting():
+            if time.monotonic() < self._crashed.get(path, 0.0):
+                continue
+            fault_point("receive.before_replay")
             try:
                 self._commit(attempt_id, body)
             except DatabaseUnavailable:
                 raise
             except Exception:
                 # it stays for a version of us that can read it, and holds up no other
+                self._crashed[path] = time.monotonic() + CRASHED_AGAIN_SECONDS
                 log.exception("webhook_crashed", attempt_id=str(attempt_id))
                 continue
+            fault_point("receive.after_replay")
             path.unlink(missing_ok=True)
             count += 1
         if count:
@@ -125,7 +137,7 @@ class Receive:
         if said is None:
             return attempt.job_id, "unreadable"
         result = read_result(said)
-        if self.moves.take_result(tx, attempt.job_id, attempt.number, result, "webhook"):
+        if self.moves.take_result(tx, attempt.job_id, attempt.number, result, HeardBy.WEBHOOK):
             return attempt.job_id, "moved"
         return attempt.job_id, "progress" if isinstance(result, InProgress) else "unchanged"
 

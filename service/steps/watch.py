@@ -4,12 +4,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, extract, func, literal, select, union_all
+from sqlalchemy import ColumnElement, exists, extract, func, literal, select, union_all
 
+from service.clock import seconds
 from service.database import Database
 from service.messages import Message
-from service.models import Delivery, DeliveryStatus, Gate, Pulse, images, jobs
+from service.models import (
+    HELD_PULSE,
+    SPOOL_PULSE,
+    Delivery,
+    DeliveryStatus,
+    Deployment,
+    Gate,
+    Pulse,
+    images,
+    jobs,
+)
 from service.states import HOLDS_SLOT, TERMINAL, Status
+from service.vitals import RECEIVER_PULSE
+
+SWEEP_PULSE = "sweep"
+#: What a worker says every few seconds has ended when it has not been said for so long.
+SAID_SECONDS = 15.0
+#: A spool is looked after twice a minute.
+SPOOL_SEEN_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +38,16 @@ class Health:
     oldest_due_seconds: dict[str, float]
     slots_in_use: dict[str, int]
     closed_gates: dict[str, str]
+    #: Of results that are kept nowhere yet.
     next_url_dies_in_seconds: float | None
     sweep_age_seconds: float | None
+    #: Since a worker last heard a web process at PUBLIC_URL; None if none ever did.
+    receiver_age_seconds: float | None
+    #: Why workers submit nothing, and why nobody may.
+    held: list[str]
+    deployment_held: str | None
+    #: Results on disks that no worker looks after now.
+    stranded_results: int
 
 
 @dataclass(frozen=True)
@@ -49,10 +75,15 @@ class Watch:
             )
             margin = tx.scalar(
                 select(_until(func.min(jobs.c.result_expires_at))).where(
-                    jobs.c.status == Status.STORING
+                    jobs.c.status == Status.STORING, jobs.c.kept_by.is_(None)
                 )
             )
-            sweep_age = tx.scalar(select(_age(Pulse.at)).where(Pulse.name == "sweep"))
+            stranded = tx.scalar(select(func.count()).where(_STRANDED))
+            deployment_held = tx.scalar(
+                select(Deployment.held_reason).where(Deployment.held_at.is_not(None))
+            )
+            pulses = tx.rows(select(Pulse.name, _age(Pulse.at).label("age")))
+        ages = {row.name: float(row.age) for row in pulses}
         held = {row.provider: 0 for row in counts}
         per_status = dict.fromkeys((status.value for status in live), 0)
         for row in counts:
@@ -64,7 +95,15 @@ class Watch:
             slots_in_use=held,
             closed_gates={row.provider: row.closed_reason for row in gates},
             next_url_dies_in_seconds=None if margin is None else float(margin),
-            sweep_age_seconds=None if sweep_age is None else float(sweep_age),
+            sweep_age_seconds=ages.get(SWEEP_PULSE),
+            receiver_age_seconds=ages.get(RECEIVER_PULSE),
+            held=sorted(
+                name.removeprefix(HELD_PULSE)
+                for name, age in ages.items()
+                if name.startswith(HELD_PULSE) and age < SAID_SECONDS
+            ),
+            deployment_held=deployment_held,
+            stranded_results=stranded,
         )
 
 
@@ -76,6 +115,15 @@ _LANES: dict[Message, tuple[Any, ColumnElement[bool]]] = {
     Message.DERIVE: (images.c.due_at, images.c.due_at.is_not(None)),
 }
 
+
+_STRANDED = (
+    (jobs.c.status == Status.STORING)
+    & jobs.c.kept_by.is_not(None)
+    & ~exists().where(
+        Pulse.name == SPOOL_PULSE + jobs.c.kept_by,
+        Pulse.at > func.now() - seconds(SPOOL_SEEN_SECONDS),
+    )
+)
 
 #: The live states, grouped as the partial indexes are.
 _LIVE = ([Status.QUEUED], sorted(HOLDS_SLOT), [Status.STORING])

@@ -20,9 +20,10 @@ from pydantic import (
 
 from service.errors import FieldError, InvalidRequest
 from service.generation import suggest
-from service.moves import event_type
+from service.settings import OnUnconfirmed
 from service.states import Status
 from service.steps.enqueue import DEFAULT_CALLBACK_EVENTS, Enqueue, JobRequest
+from service.timeline import event_type
 from service.web.parsing import (
     pointer_part,
     read_image_object,
@@ -72,6 +73,7 @@ class JobBody(BaseModel):
     priority: Literal["low", "normal", "high"] = "normal"
     start_at: Moment | None = None
     expires_at: Moment | None = None
+    on_unconfirmed: Literal["fail", "resubmit"] | None = None
 
     @field_validator("metadata")
     @classmethod
@@ -116,6 +118,7 @@ def read_job_request(request: Request, project_id: UUID, enqueue: Enqueue) -> Jo
         priority=body.priority,
         start_at=body.start_at,
         expires_at=body.expires_at,
+        on_unconfirmed=body.on_unconfirmed and OnUnconfirmed(body.on_unconfirmed),
         idempotency_key=read_idempotency_key(request),
     )
 

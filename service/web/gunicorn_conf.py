@@ -1,6 +1,7 @@
 """How gunicorn runs the web process: `gunicorn service.web.wsgi:app --config …`."""
 
 from service.settings import load_settings
+from service.web import bulkhead
 from service.web.slow_clients import DeadlineWorker
 
 _settings = load_settings()
@@ -8,7 +9,7 @@ _settings = load_settings()
 bind = f"{_settings.host}:{_settings.port}"
 worker_class = DeadlineWorker
 workers = 2
-threads = 16
+threads = bulkhead.threads()
 #: A keep-alive connection costs a descriptor, not a thread.
 keepalive = 15
 graceful_timeout = 25

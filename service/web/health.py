@@ -6,20 +6,19 @@ from concurrent.futures import Future
 from http import HTTPStatus
 from typing import TypeVar
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from service.clients.spool import ResultSpool
 from service.errors import ServiceError
 from service.logs import get_log
 from service.metrics import registry
 from service.steps.watch import Health
+from service.web.alarms import alarms
 from service.web.probing import NoAnswer, Probe, outcome
 from service.wiring import Wiring
 
-#: A sweep older than this many of its intervals (and at least ten seconds) is an alarm.
-SWEEP_ALARM_INTERVALS = 5
-MIN_SWEEP_ALARM_SECONDS = 10.0
 #: Supervisors ask with timeouts of a few seconds: what has not answered by then counts as away.
 PATIENCE_SECONDS = 2.5
 
@@ -41,7 +40,10 @@ def health_blueprint(wiring: Wiring) -> Blueprint:
 
     @routes.get("/healthz")
     def alive() -> Response:
-        return jsonify({"status": "ok"})
+        said: dict[str, object] = {"status": "ok"}
+        if challenge := request.args.get("challenge"):
+            said["proofs"] = wiring.presence.proofs(challenge)
+        return jsonify(said)
 
     @routes.get("/readyz")
     def ready() -> tuple[Response, int]:
@@ -53,7 +55,7 @@ def health_blueprint(wiring: Wiring) -> Blueprint:
         document = {
             "status": "ready" if fit else "unready",
             "checks": {"database": database_says, "bucket": bucket_says},
-            "alarms": _alarms(wiring, health) if health else [],
+            "alarms": alarms(wiring.settings, health) if health else [],
             "next_url_dies_in_seconds": health.next_url_dies_in_seconds if health else None,
         }
         return jsonify(document), HTTPStatus.OK if fit else HTTPStatus.SERVICE_UNAVAILABLE
@@ -62,6 +64,7 @@ def health_blueprint(wiring: Wiring) -> Blueprint:
     def metrics() -> Response:
         tables = CollectorRegistry()
         tables.register(_Tables(read_tables, wiring.settings.flux_provider))
+        tables.register(_Spool(wiring.result_spool))
         body = generate_latest(registry()) + generate_latest(tables)
         return Response(body, content_type=CONTENT_TYPE_LATEST)
 
@@ -80,10 +83,8 @@ class _Tables:
         return []
 
     def collect(self) -> Iterator[Metric]:
-        up = GaugeMetricFamily("darkroom_database_up", "Whether the database answers")
         health = self._reading()
-        up.add_metric([], 0 if health is None else 1)
-        yield up
+        yield _value("darkroom_database_up", "Whether the database answers", health is not None)
         if health is None:
             return
         yield _family("darkroom_jobs", "Jobs on their way", "status", health.live_jobs)
@@ -93,11 +94,36 @@ class _Tables:
         )  # fmt: skip
         slots = {**dict.fromkeys(self._providers, 0), **health.slots_in_use}
         yield _family("darkroom_slots_in_use", "Tasks held upstream", "provider", slots)
+        gates = {name: int(name in health.closed_gates) for name in self._providers}
+        yield _family("darkroom_gate_closed", "Whether only probes are sent", "provider", gates)
+        is_held = bool(health.held) or health.deployment_held is not None
+        yield _value("darkroom_submit_held", "Whether a worker submits nothing", is_held)
+        text = "Results on disks that no worker looks after"
+        yield _value("darkroom_results_stranded", text, health.stranded_results)
         if health.next_url_dies_in_seconds is not None:
-            name = "darkroom_next_url_dies_in_seconds"
-            margin = GaugeMetricFamily(name, "Life left of the result URL that dies first")
-            margin.add_metric([], health.next_url_dies_in_seconds)
-            yield margin
+            name, text = "darkroom_next_url_dies_in_seconds", "Life left of the URL that dies first"
+            yield _value(name, text, health.next_url_dies_in_seconds)
+
+
+class _Spool:
+    """What this host keeps for S3; only its own disk is seen."""
+
+    def __init__(self, spool: ResultSpool) -> None:
+        self._spool = spool
+
+    def describe(self) -> list[Metric]:
+        """Name nothing in advance."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        yield _value("darkroom_spool_bytes", "Results that wait for S3", self._spool.used_bytes)
+        yield _value("darkroom_spool_limit_bytes", "Room for them", self._spool.max_bytes)
+
+
+def _value(name: str, text: str, value: float) -> Metric:
+    family = GaugeMetricFamily(name, text)
+    family.add_metric([], value)
+    return family
 
 
 def _family(name: str, text: str, label: str, values: dict[str, int] | dict[str, float]) -> Metric:
@@ -118,16 +144,3 @@ def _says(check: Future[Found], give_up_at: float) -> str:
         log.exception("check_crashed")
         return type(error).__name__
     return "ok"
-
-
-def _alarms(wiring: Wiring, health: Health) -> list[str]:
-    """Say what a person should look at although requests are still answered."""
-    alarms = [
-        f"nothing is submitted to {provider}: {reason}"
-        for provider, reason in health.closed_gates.items()
-    ]
-    interval = wiring.settings.sweep_interval_seconds
-    limit = max(MIN_SWEEP_ALARM_SECONDS, SWEEP_ALARM_INTERVALS * interval)
-    if health.sweep_age_seconds is None or health.sweep_age_seconds > limit:
-        alarms.append("no sweep has run lately: is beat alive, and a worker?")
-    return alarms

@@ -8,10 +8,14 @@ passes them on does better still; what took longer than the deadline only loses 
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
+from types import FrameType
 from typing import Any
 
-from gunicorn.http.errors import (  # type: ignore[import-untyped] # no types in the library
+from gunicorn import util  # type: ignore[import-untyped] # no types in the library
+from gunicorn.http.errors import (  # type: ignore[import-untyped] # likewise
     InvalidHeader,
     UnsupportedTransferCoding,
 )
@@ -20,8 +24,13 @@ from gunicorn.workers.gthread import (  # type: ignore[import-untyped] # likewis
     ThreadWorker,
 )
 
+from service.web.waiting import LEAVING
+
 #: From a request's first byte to its last; 30 MB take 24 s at 10 Mbit/s.
 REQUEST_SECONDS = 25.0
+#: After its answer a client that still sends is listened to so long, lest it misses the answer.
+LINGER_SECONDS = 0.5
+CLOSING_THREADS = 8
 LOOK_EVERY_SECONDS = 0.5
 
 
@@ -31,12 +40,19 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
     def init_process(self) -> None:
         """Start the watch with the process, after the fork."""
         self._deadlines: dict[TConn, float] = {}
+        self._closing = ThreadPoolExecutor(CLOSING_THREADS, "closing")
         threading.Thread(target=self._watch, name="slow-clients", daemon=True).start()
         super().init_process()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to leave, on SIGTERM."""
+        LEAVING.set()
+        super().handle_exit(sig, frame)
 
     def handle(self, conn: TConn) -> Any:  # noqa: ANN401 - gunicorn's own answer
         """Read and answer one request."""
         self._deadlines[conn] = time.monotonic() + REQUEST_SECONDS
+        conn.close = partial(self._close, conn)
         try:
             return super().handle(conn)
         finally:
@@ -47,6 +63,14 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
         if isinstance(exc, UnsupportedTransferCoding):
             exc = InvalidHeader("Transfer-Encoding")
         super().handle_error(req, client, addr, exc)
+
+    def _close(self, conn: TConn, *, graceful: bool = False) -> None:
+        """Close a connection; gunicorn would linger in the thread that takes in all others."""
+        if graceful:
+            conn.sock.setblocking(True)
+            self._closing.submit(util.close_graceful, conn.sock, LINGER_SECONDS)
+        else:
+            util.close(conn.sock)
 
     def _watch(self) -> None:
         while True:

@@ -11,6 +11,9 @@ from service.states import TERMINAL, Status
 
 LOOK_EVERY_SECONDS = 0.05
 
+#: Set when this process is told to stop: who waits is answered while there is time.
+LEAVING = threading.Event()
+
 log = get_log(__name__)
 
 
@@ -28,8 +31,8 @@ class Waiting:
         self._looking = False
 
     def wait(self, job_id: UUID, timeout_seconds: float) -> bool:
-        """Return True when the job has ended, False when time or places ran out."""
-        if not self._places.acquire(blocking=False):
+        """Return True when the job has ended, False when time or places ran out, or we leave."""
+        if LEAVING.is_set() or not self._places.acquire(blocking=False):
             return False
         ended = threading.Event()
         try:
@@ -38,7 +41,7 @@ class Waiting:
                 if not self._looking:
                     self._looking = True
                     threading.Thread(target=self._look, name="waiting", daemon=True).start()
-            return ended.wait(timeout_seconds)
+            return ended.wait(timeout_seconds) and not LEAVING.is_set()
         finally:
             with self._lock:
                 self._waiting[job_id].remove(ended)
@@ -62,8 +65,8 @@ class Waiting:
                 log.exception("waiting_crashed")
                 found = {}
             with self._lock:
-                for job_id, status in found.items():
-                    if status in TERMINAL:
-                        for ended in self._waiting.get(job_id, []):
-                            ended.set()
+                over = {job_id for job_id, status in found.items() if status in TERMINAL}
+                for job_id in asked if LEAVING.is_set() else over:
+                    for ended in self._waiting.get(job_id, []):
+                        ended.set()
             time.sleep(LOOK_EVERY_SECONDS)

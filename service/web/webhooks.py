@@ -9,7 +9,7 @@ from service.logs import get_log
 from service.signing.flux_webhook import MAX_BODY_BYTES
 from service.steps.receive import Receive
 from service.web.parsing import read_body
-from service.web.problems import problem
+from service.web.problems import RETRY_AFTER_SECONDS, problem
 
 log = get_log(__name__)
 
@@ -32,10 +32,22 @@ def webhooks_blueprint(receive: Receive) -> Blueprint:
         except OSError as error:
             # neither the database nor the disk took it: Flux has to send it again
             log.error("webhook_not_kept", reason=type(error).__name__)  # noqa: TRY400
-            return Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
+            return _not_kept()
         return Response(status=HTTPStatus.OK)
 
     return routes
+
+
+def _not_kept() -> Response:
+    """Ask Flux to send it again."""
+    answer = problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "unavailable",
+        "Temporarily unavailable",
+        "The webhook was not kept. Send it again.",
+    )
+    answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return answer
 
 
 def _refused(reason: str) -> Response:

@@ -22,7 +22,7 @@ _UNDER_WAY = {
     Status.QUEUED: "Waiting for its turn at Flux.",
     Status.SUBMITTING: "Being sent to Flux.",
     Status.UNCONFIRMED: "It was sent, but Flux's answer was lost. "
-    "It is not sent again; we wait for Flux to call.",
+    "It is not sent again meanwhile; we wait for Flux to call.",
     Status.GENERATING: "Flux is making the picture.",
     Status.STORING: "The picture is ready and on its way into the bucket.",
 }
@@ -75,7 +75,8 @@ def file_size(size_bytes: int) -> str:
 def cost(job: Document) -> str:
     """Return what a job costs, or what is known of the charge where no picture answers for it."""
     status, error, credits_text = job["status"], job["error"], job["cost"]["actual"]
-    if status == Status.CANCELED or (error and error["code"] in _NEVER_TAKEN):
+    is_refused = error and error["code"] in _NEVER_TAKEN and not job["cost"]["maybe_charged"]
+    if status == Status.CANCELED or is_refused:
         return "nothing was charged"
     known = _price(credits_text or job["cost"]["estimated"])
     if status in {Status.FAILED, Status.UNCONFIRMED}:

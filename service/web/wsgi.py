@@ -1,39 +1,26 @@
 """What gunicorn serves; one per web process."""
 
 import logging
-import threading
-import time
 
-from service.errors import DatabaseUnavailable
-from service.logs import configure_logs, get_log
+from service.logs import configure_logs
+from service.patience import WEB
+from service.rounds import Rounds
 from service.settings import load_settings
-from service.steps.receive import Receive
 from service.web.app import create_app
+from service.web.bulkhead import register_bulkhead
 from service.wiring import Wiring
 
-#: How often spooled webhooks are tried again, seconds.
-REPLAY_EVERY_SECONDS = 1.0
+#: How soon spooled webhooks are tried again; the folder is looked at, and only if it is not empty
+#: the database is.
+REPLAY_EVERY_SECONDS = 0.5
 
 settings = load_settings()
 configure_logs(settings.log_level)
 for _name in ("gunicorn.error", "gunicorn.access"):
     logging.getLogger(_name).handlers.clear()
     logging.getLogger(_name).propagate = True
-wiring = Wiring(settings)
+wiring = Wiring(settings, patience=WEB)
 app = create_app(wiring)
-log = get_log(__name__)
-
-
-def _replay(receive: Receive) -> None:
-    """Commit webhooks that this host spooled while the database was away."""
-    while True:
-        try:
-            receive.replay()
-        except DatabaseUnavailable:
-            pass
-        except Exception:
-            log.exception("webhook_replay_crashed")
-        time.sleep(REPLAY_EVERY_SECONDS)
-
-
-threading.Thread(target=_replay, args=[wiring.receive], name="replay", daemon=True).start()
+register_bulkhead(app)
+# every web process of a host replays the same folder: whoever is late finds the webhook committed
+Rounds({"replay": (REPLAY_EVERY_SECONDS, wiring.receive.replay)}).start()

@@ -6,33 +6,39 @@ made before a fork is safe after it.
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 from service.clients.outbound import Answer
 from service.clients.spool import ResultSpool, WebhookSpool
 from service.database import Ring
-from service.gate import ACCOUNT
+from service.gate import ACCOUNT, Probes
 from service.generation import CATALOGUE
 from service.keys import Keys
 from service.lanes import Lane
+from service.leases import HandBack
 from service.logs import get_log
 from service.messages import Message
 from service.pictures import MAX_IMAGE_BYTES
+from service.rounds import Round
 from service.settings import Provider
+from service.states import Status
 from service.steps.browse import Browse
 from service.steps.deliver import MAX_ANSWER_BYTES, TRY_TIMEOUT_SECONDS, Deliver
 from service.steps.derive import Derive
 from service.steps.enqueue import Enqueue
 from service.steps.poll import Poll
 from service.steps.receive import Receive
+from service.steps.reconcile import Balances, Reconcile
+from service.steps.recover import Doubts
 from service.steps.reindex import Reindex
 from service.steps.store import Bring, Store
-from service.steps.submit import Lease, Send, Submit
-from service.steps.sweep import Sweep
+from service.steps.submit import Lease, Outcomes, Send, Submit
+from service.steps.sweep import GraceClock, Sweep
 from service.steps.upload import Discard, Upload
 from service.steps.verify import Verify
 from service.steps.watch import Watch
-from service.wiring.parts import Parts
+from service.wiring.upkeep import Upkeep, rounds_of
 
 log = get_log(__name__)
 
@@ -40,9 +46,6 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 #: A download must end well inside the lease, or a second worker begins the same.
 DOWNLOAD_SHARE_OF_LEASE = 0.6
 MAX_DOWNLOAD_SECONDS = 60.0
-#: Without webhooks every job is polled: soon, and often.
-POLL_ONLY_AFTER_SECONDS = 2.0
-POLL_ONLY_INTERVAL_SECONDS = 2.0
 #: How often a lane looks by itself when nobody rings.
 LOOK_EVERY_SECONDS = 2.0
 
@@ -52,7 +55,7 @@ CAPACITY = {Message.POLL: 8, Message.STORE: 8, Message.DELIVER: 16}
 WORKER_POOL_SIZE = 8
 
 
-class Wiring(Parts):
+class Wiring(Upkeep):
     """Every step of one process, over its parts."""
 
     @cached_property
@@ -64,7 +67,13 @@ class Wiring(Parts):
     def enqueue(self) -> Enqueue:
         """Step: enqueue."""
         return Enqueue(
-            CATALOGUE, self.guard, self.inputs, self._providers, self.database, self.moves
+            CATALOGUE,
+            self.guard,
+            self.inputs,
+            self._providers,
+            self.database,
+            self.moves,
+            self.settings.on_unconfirmed,
         )
 
     @cached_property
@@ -73,23 +82,27 @@ class Wiring(Parts):
         chosen = self.settings
         lease = Lease(self.database, chosen.send_deadline_seconds, chosen.flux_timeout_seconds)
         own_slots = {model.pool: model.max_active for model in CATALOGUE.models.values()}
+        outcomes = Outcomes(
+            self.moves,
+            chosen.unconfirmed_grace_seconds,
+            self.rhythm.poll_after_seconds,
+        )
         return Submit(
             database=self.database,
-            moves=self.moves,
             send=Send(CATALOGUE, self.flux, self.inputs, lease, self._webhook_address()),
             lease=lease,
-            may_spend=self.result_spool.has_room,
+            outcomes=outcomes,
+            may_spend=self.vitals.trouble,
             providers=self._providers,
             limits=own_slots | {ACCOUNT: chosen.flux_max_active},
-            unconfirmed_grace_seconds=chosen.unconfirmed_grace_seconds,
-            poll_after_seconds=self._patience(chosen.poll_after_seconds, POLL_ONLY_AFTER_SECONDS),
+            probes=self._probes,
         )
 
     @cached_property
     def receive(self) -> Receive:
         """Step: receive."""
         spool = WebhookSpool(self.settings.spool_dir / "webhooks")
-        return Receive(self.database, self.moves, self.webhook_signer, spool)
+        return Receive(self.receiver_database, self.moves, self.webhook_signer, spool)
 
     @cached_property
     def poll(self) -> Poll:
@@ -100,9 +113,7 @@ class Wiring(Parts):
             moves=self.moves,
             flux=self.flux,
             lease_seconds=chosen.lease_seconds,
-            interval_seconds=self._patience(
-                chosen.poll_interval_seconds, POLL_ONLY_INTERVAL_SECONDS
-            ),
+            interval_seconds=self.rhythm.interval_seconds,
             deadline_seconds=chosen.upstream_deadline_seconds,
         )
 
@@ -113,6 +124,7 @@ class Wiring(Parts):
             fetch=self._download,
             spool=self.result_spool,
             bucket=self.object_store,
+            vitals=self.vitals,
             flux=self.flux,
             prefix=self.settings.s3_prefix,
         )
@@ -161,7 +173,12 @@ class Wiring(Parts):
             CATALOGUE,
             self._providers,
             retired_providers=sorted(set(Provider) - set(self.settings.flux_provider)),
-            unconfirmed_grace_seconds=self.settings.unconfirmed_grace_seconds,
+            grace=GraceClock(
+                self.settings.unconfirmed_grace_seconds,
+                self.settings.sweep_interval_seconds,
+                self.settings.webhooks_wanted,
+            ),
+            probes=self._probes,
         )
 
     @cached_property
@@ -170,9 +187,19 @@ class Wiring(Parts):
         return Watch(self.database, self._providers)
 
     @cached_property
+    def reconcile(self) -> Reconcile:
+        """Step: reconcile."""
+        return Reconcile(self.database, Balances(self.database, self.flux, self._providers))
+
+    @cached_property
     def reindex(self) -> Reindex:
         """Step: reindex."""
         return Reindex(self.database, self.object_store, self.settings.s3_prefix)
+
+    @cached_property
+    def doubts(self) -> Doubts:
+        """Step: recover, what a person decides."""
+        return Doubts(self.database, self.moves, self.reindex.kept)
 
     @cached_property
     def verify(self) -> Verify:
@@ -187,6 +214,10 @@ class Wiring(Parts):
             Message.STORE: (self.store, CAPACITY[Message.STORE]),
             Message.DELIVER: (self.deliver, CAPACITY[Message.DELIVER]),
         }
+        hand_back: dict[Message, Callable[[list[Any]], None]] = {
+            Message.POLL: HandBack(self.database, Status.GENERATING),
+            Message.STORE: HandBack(self.database, Status.STORING),
+        }
         return {
             message: Lane(
                 message,
@@ -194,25 +225,24 @@ class Wiring(Parts):
                 capacity=capacity,
                 look_every_seconds=LOOK_EVERY_SECONDS,
                 ring_others=ring_others,
+                hand_back=hand_back.get(message),
             )
             for message, (step, capacity) in steps.items()
         }
+
+    def rounds(self) -> Mapping[str, Round]:
+        """Return what an io worker does again and again beside its lanes."""
+        return rounds_of(self)
+
+    @property
+    def _probes(self) -> Probes:
+        """How often a closed gate is tried."""
+        return Probes(self.settings.breaker_probe_seconds, self.settings.account_probe_seconds)
 
     @property
     def _providers(self) -> list[str]:
         """Whom we pay, by preference."""
         return [provider.value for provider in self.settings.flux_provider]
-
-    def _patience(self, seconds: float, without_webhook_seconds: float) -> Callable[[str], float]:
-        """Return how long to wait before asking about a job of a model."""
-        webhooks_wanted = self.settings.webhooks_wanted
-
-        def patience(model_name: str) -> float:
-            model = CATALOGUE.get(model_name)
-            is_called_back = webhooks_wanted and (model is None or model.accepts_webhook)
-            return seconds if is_called_back else min(seconds, without_webhook_seconds)
-
-        return patience
 
     def _webhook_address(self) -> Callable[[UUID], Mapping[str, str]]:
         """Return what is sent upstream so that Flux can call us, or nothing if it cannot."""

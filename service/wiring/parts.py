@@ -8,20 +8,26 @@ from service.clients.flux import PROVIDERS, FluxClient, Upstreams
 from service.clients.object_store import ObjectStore
 from service.clients.outbound import AddressGuard, Outbound
 from service.clients.spool import ResultSpool
-from service.database import Database, Ring, connect
+from service.database import Database, Ring
 from service.documents import Documents, FluxDocuments
 from service.errors import AddressForbidden
 from service.generation import CATALOGUE
 from service.inputs import Inputs, Uploads
+from service.messages import Message
 from service.moves import Moves
+from service.patience import WORKERS, Patience
 from service.queue import CelerySender
+from service.rhythm import Rhythm
 from service.settings import Settings
 from service.signing.flux_webhook import FluxWebhookSigner
 from service.signing.links import CursorSigner, LinkSigner
+from service.vitals import Vitals
 
 #: Connections per process. Fewer than a web process has threads: a burst of requests then waits
 #: milliseconds for a connection instead of seconds for sixteen new ones.
 WEB_POOL_SIZE = 8
+#: Connections per process that only webhooks use: callers cannot use them up.
+RECEIVER_POOL_SIZE = 3
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,8 @@ class Parts:
 
     settings: Settings
     pool_size: int = WEB_POOL_SIZE
+    #: How long this process waits for the database.
+    patience: Patience = WORKERS
     #: Another way to ring lanes than over the broker.
     ring: Ring | None = None
 
@@ -42,13 +50,23 @@ class Parts:
     @cached_property
     def database(self) -> Database:
         """Transactions."""
-        url = self.settings.database_url.get_secret_value()
-        return Database(connect(url, pool_size=self.pool_size), self.sender)
+        return self._database(self.pool_size)
+
+    @cached_property
+    def receiver_database(self) -> Database:
+        """Transactions of the receiver."""
+        return self._database(RECEIVER_POOL_SIZE)
+
+    def close(self) -> None:
+        """Close every pooled connection to the database."""
+        self.database.dispose()
+        self.receiver_database.dispose()
 
     @cached_property
     def object_store(self) -> ObjectStore:
         """The bucket."""
-        return ObjectStore(self.settings.s3_bucket)
+        silence = self.settings.s3_timeout_seconds
+        return ObjectStore(self.settings.s3_bucket, timeout_seconds=silence)
 
     @cached_property
     def guard(self) -> AddressGuard:
@@ -76,6 +94,17 @@ class Parts:
                 )
                 for account in self.settings.accounts
             }
+        )
+
+    @cached_property
+    def rhythm(self) -> Rhythm:
+        """When to ask Flux about a job."""
+        chosen = self.settings
+        return Rhythm(
+            self.database,
+            self._is_called_back,
+            chosen.poll_after_seconds,
+            chosen.poll_interval_seconds,
         )
 
     @cached_property
@@ -114,6 +143,11 @@ class Parts:
         return ResultSpool(self.settings.spool_dir / "results", self.settings.spool_max_bytes)
 
     @cached_property
+    def vitals(self) -> Vitals:
+        """Whether what we buy could be kept."""
+        return Vitals(self.result_spool.has_room, lambda: self.sender(Message.STORE))
+
+    @cached_property
     def uploads(self) -> Uploads:
         """Pictures that callers hand in."""
         return Uploads(self.database, self.object_store, self.settings.s3_prefix)
@@ -125,6 +159,14 @@ class Parts:
         bases = [account.base_url for account in self.settings.accounts]
         is_reachable = _is_public(self.object_store.origin) or not any(map(_is_public, bases))
         return Inputs(self.database, self.object_store, CATALOGUE, self.uploads, is_reachable)
+
+    def _database(self, pool_size: int) -> Database:
+        url = self.settings.database_url.get_secret_value()
+        return Database(url, self.sender, pool_size=pool_size, patience=self.patience)
+
+    def _is_called_back(self, model_name: str) -> bool:
+        model = CATALOGUE.get(model_name)
+        return self.settings.webhooks_wanted and (model is None or model.accepts_webhook)
 
 
 def _is_public(url: str) -> bool:

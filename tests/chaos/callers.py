@@ -23,11 +23,13 @@ class Answers:
     job_ids: set[str] = field(default_factory=set)
     #: Statuses, and names of errors on the wire, in order.
     said: list[str] = field(default_factory=list)
-    slowest_seconds: float = 0.0
+    #: When each of these was said, as the wall clock has it, and after how long, seconds.
+    said_at: list[float] = field(default_factory=list)
+    took_seconds: list[float] = field(default_factory=list)
 
 
 class Callers:
-    """Hands in the orders from a few threads, evenly over some time; ends when all are answered."""
+    """Hands in orders from a few threads; ends when all that were begun with are answered."""
 
     def __init__(
         self, url: str, keys: Mapping[str, str], callback_port: int, orders: Sequence[Order]
@@ -43,27 +45,32 @@ class Callers:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
-    def start(self, seconds: float, threads: int = 8) -> None:
-        """Begin; the last order is handed in after `seconds`."""
+    def start(self, orders: Sequence[Order], seconds: float, threads: int = 8) -> None:
+        """Begin with these, evenly: the last is handed in after `seconds`."""
         began = time.monotonic()
-        gap = seconds / max(len(self.orders), 1)
+        gap = seconds / max(len(orders), 1)
 
         def work(first: int) -> None:
-            for place in range(first, len(self.orders), threads):
+            for place in range(first, len(orders), threads):
                 if self._stop.wait(max(0.0, began + gap * place - time.monotonic())):
                     return
-                self._hand_in(self.orders[place])
+                self._hand_in(orders[place])
 
-        self._threads = [
+        begun = [
             threading.Thread(target=work, args=(first,), name=f"caller-{first}")
             for first in range(threads)
         ]
-        for thread in self._threads:
+        self._threads += begun
+        for thread in begun:
             thread.start()
+
+    def headers(self, project: str) -> dict[str, str]:
+        """Return what lets a project's caller in."""
+        return {"Authorization": f"Bearer {self._keys[project]}"}
 
     @property
     def done(self) -> bool:
-        """Whether every order has its answer."""
+        """Whether every order begun with has its answer."""
         return not any(thread.is_alive() for thread in self._threads)
 
     def __enter__(self) -> Self:
@@ -85,7 +92,7 @@ class Callers:
         """Send it until it is taken, and once more now and then: a repeat must find the same."""
         body: dict[str, Any] = {
             "model": "flux-2-pro",
-            "input": {"prompt": order.prompt, "width": 256, "height": 256},
+            "input": {"prompt": order.prompt, "width": 256, "height": 256, **order.more},
         }
         if order.callback is not None:
             address = f"http://127.0.0.1:{self._callback_port}/{order.project}/{order.marker}"
@@ -106,9 +113,9 @@ class Callers:
                 f"{self._url}/v1/jobs",
                 body=json.dumps(body).encode(),
                 headers={
-                    "Authorization": f"Bearer {self._keys[order.project]}",
+                    **self.headers(order.project),
                     "Content-Type": "application/json",
-                    "Idempotency-Key": order.marker,
+                    "Idempotency-Key": order.key,
                 },
             )
             answers.said.append(str(answer.status))
@@ -118,5 +125,6 @@ class Callers:
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             answers.said.append(type(error).__name__)
         finally:
-            answers.slowest_seconds = max(answers.slowest_seconds, time.monotonic() - began)
+            answers.said_at.append(time.time())
+            answers.took_seconds.append(time.monotonic() - began)
         return False

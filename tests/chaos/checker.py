@@ -21,7 +21,7 @@ MAX_REPEATED_SHARE = 0.02
 
 #: From where each state may be entered; None is the beginning.
 _ENTERED_FROM: Mapping[str, set[str | None]] = {
-    "queued": {None, "submitting", "queued"},
+    "queued": {None, "submitting", "unconfirmed", "queued"},
     "submitting": {"queued"},
     "unconfirmed": {"submitting"},
     "generating": {"queued", "submitting", "unconfirmed", "failed"},
@@ -49,6 +49,7 @@ class Broken(StrEnum):
     BACKWARDS = "a timeline that no job may have"
     COST = "the cost shown is not what was charged"
     MISSED = "a callback that was owed was not heard"
+    FOLLOWED = "a callback went where a redirect led"
     FORGED = "a callback whose signature does not hold"
     TWO_IDS = "one event under several ids, or one id with several bodies"
     UNKNOWN_EVENT = "a callback about something that did not happen"
@@ -109,7 +110,9 @@ def judge(evidence: Evidence) -> Verdict:
     if evidence.max_active_seen > evidence.slots:
         seen = f"{evidence.max_active_seen} of {evidence.slots}"
         findings.append(Finding(Broken.OVERFULL, "upstream", seen))
-    planned = sum(bool(UNKNOWABLE.keys() & set(order.faults)) for order in evidence.orders)
+    planned = evidence.refused_unclearly + sum(
+        bool(UNKNOWABLE.keys() & set(order.faults)) for order in evidence.orders
+    )
     most = max(2, math.floor(MAX_UNCONFIRMED_SHARE * len(evidence.orders))) + planned
     if counts["unconfirmed"] > most:
         seen = f"{counts['unconfirmed']} of {len(evidence.orders)}, {planned} of them planned"
@@ -207,7 +210,9 @@ def _judge_callbacks(evidence: Evidence, counts: Counter[str]) -> Iterator[Findi
     bodies: dict[str, set[str]] = defaultdict(set)
     by_event: dict[tuple[str, str], list[Heard]] = defaultdict(list)
     for heard in evidence.heard:
-        if heard.verified:
+        if heard.redirected:
+            yield Finding(Broken.FOLLOWED, heard.webhook_id, "a redirect was followed")
+        elif heard.verified:
             bodies[heard.webhook_id].add(heard.body_sha256)
             by_event[heard.job_id, heard.type].append(heard)
         else:

@@ -1,4 +1,4 @@
-"""Breaks things as planned, and keeps the service's processes alive as a platform would."""
+"""Breaks things as planned, and mends each when its time is over."""
 
 import threading
 import time
@@ -52,17 +52,16 @@ class Wanted:
 
 
 class Nemesis:
-    """Strikes from the main thread; a thread of its own tends the service meanwhile."""
+    """Strikes from the main thread; a thread of its own ends what lasts for a while."""
 
     def __init__(self, wanted: Wanted, around: World, programs: Programs) -> None:
         self._wanted = wanted
         self._around = around
-        self._programs = programs
         self.killer = Killer(programs, wanted.seed)
         self.weather = Weather(around.proxies, wanted.seed, wanted.network)
         self._lock = threading.Lock()
         self._over = threading.Event()
-        self._tending = threading.Thread(target=self._tend, name="platform")
+        self._mending = threading.Thread(target=self._mend, name="mending")
 
     def break_things(self) -> None:
         """Strike as planned until the time is up, then let go of everything."""
@@ -116,19 +115,18 @@ class Nemesis:
         self.killer.note("PostgreSQL is back")
 
     def _crash_broker(self) -> None:
-        self._around.valkey.crash()
-        self._around.valkey.start()
-        self.killer.note("Valkey killed and started again")
+        self._around.broker.crash()
+        self._around.broker.start()
+        self.killer.note("the broker killed and started again")
 
-    def _tend(self) -> None:
+    def _mend(self) -> None:
         while not self._over.wait(_TICK_SECONDS):
             with self._lock:
-                self._programs.tend()
                 self.killer.wake()
                 self.weather.pass_by()
 
     def __enter__(self) -> Self:
-        self._tending.start()
+        self._mending.start()
         return self
 
     def __exit__(
@@ -138,4 +136,4 @@ class Nemesis:
         traceback: TracebackType | None,
     ) -> None:
         self._over.set()
-        self._tending.join()
+        self._mending.join()

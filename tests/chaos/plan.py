@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chaos.sink import HANG_UP
@@ -39,7 +39,7 @@ NOT_NOW = {"refused-429": _fault("refuse", 0.5, status=429, retry_after=1)}
 NEVER = {"refused-422": _fault("refuse", status=422)}
 #: Not accepted, but nobody can know it: ends unconfirmed.
 UNKNOWABLE = {"refused-500": _fault("refuse", status=500)}
-#: Closes the gate for everybody until a probe gets through a minute later.
+#: Closes the gate for everybody until a probe gets through.
 ACCOUNT = {
     "refused-402": _fault("refuse", 0.5, status=402),
     "refused-403": _fault("refuse", 0.5, status=403),
@@ -51,6 +51,7 @@ WEBHOOK = {
     "early": _fault("webhook_first"),
     "double": _fault("double", times=3),
     "forge": _fault("forge"),
+    "replay": _fault("replay"),
     "old-words": _fault("old_words"),
     "progress": _fault("progress"),
 }
@@ -69,13 +70,22 @@ _RUDE = ((500,), (503, 500), (HANG_UP,), (302,))
 
 @dataclass(frozen=True)
 class Order:
-    """A job that a caller will hand in, under its marker as idempotency key."""
+    """A job that a caller will hand in, until it is taken."""
 
     marker: str
     project: str
     faults: tuple[str, ...]
     #: What the caller's address answers first; None: the caller wants no callback.
     callback: tuple[int, ...] | None
+    #: What its input holds besides a prompt and a size.
+    more: Mapping[str, Any] = field(default_factory=dict)
+    #: An idempotency key that it shares with orders of other projects.
+    shared_key: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its idempotency key; no other order of its project has it."""
+        return self.shared_key or self.marker
 
     @property
     def prompt(self) -> str:
@@ -95,13 +105,14 @@ def make_orders(
     """Return the jobs of a run, the same for the same arguments.
 
     `fault_share` of the submissions meet a fault, `account_faults` of them one that closes the
-    gate, and every job `every_job`. As many webhooks do, independently, except that of a job whose
-    answer is lost no webhook is lost as well: nothing could save that one.
+    gate, and every job those of `every_job`, comma separated. As many webhooks meet one,
+    independently, except that of a job whose answer is lost no webhook is lost as well: nothing
+    could save that one.
     """
     chance = random.Random(f"{seed} orders")  # noqa: S311 - it guards nothing
     orders = []
     for number in range(jobs):
-        faults = [every_job] if every_job else []
+        faults = every_job.split(",") if every_job else []
         if 0 < number <= account_faults:
             faults.append(chance.choice(sorted(ACCOUNT)))
         elif fault_share and number % _UNKNOWABLE_EVERY == _UNKNOWABLE_FIRST:
@@ -125,9 +136,18 @@ def make_orders(
                 else chance.choice(_RUDE)
                 if chance.random() < 0.1
                 else (),
+                shared_key=f"key-{seed}-{number // projects:05}-end",
             )
         )
     return orders
+
+
+def plain_orders(seed: int, jobs: int, projects: int) -> list[Order]:
+    """Return jobs without a fault of their own, each with a callback that is taken at once."""
+    return [
+        Order(f"order-{seed}-{number:05}-end", f"project-{number % projects}", (), ())
+        for number in range(jobs)
+    ]
 
 
 def _submit_fault(chance: random.Random) -> str:

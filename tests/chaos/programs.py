@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sysconfig
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,11 +14,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from chaos.processes import processes
+
 from service.embedded.guardian import Guardian
 
 #: A program that cannot live is not started more often than this, seconds.
 _BREATH_SECONDS = 0.3
 _MOST_STARTS = 2_000
+_TICK_SECONDS = 0.05
 
 
 @dataclass
@@ -39,7 +43,7 @@ class Victim:
 
 @dataclass
 class Programs:
-    """Runs `commands` in process groups of their own; call `tend` often.
+    """Runs `commands` in process groups of their own, and starts again what dies.
 
     A program whose leader died loses the rest of its group before it starts again, as in a
     container. Nothing outlives the block, however this process ends.
@@ -51,6 +55,11 @@ class Programs:
     logs: Path
     _running: dict[str, _Program] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._lock = threading.RLock()
+        self._over = threading.Event()
+        self._tending = threading.Thread(target=self._tend, name="platform")
+
     def __enter__(self) -> Self:
         self._guardian = Guardian()
         self.environment = {
@@ -61,6 +70,7 @@ class Programs:
         for name, command in self.commands.items():
             self._running[name] = _Program(shlex.split(command))
             self._start(name)
+        self._tending.start()
         return self
 
     def __exit__(
@@ -69,6 +79,8 @@ class Programs:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._over.set()
+        self._tending.join()
         for program in self._running.values():
             if program.leader:
                 self._bury(program.leader)
@@ -79,29 +91,33 @@ class Programs:
         """How often each program had to be started again."""
         return {name: program.starts - 1 for name, program in self._running.items()}
 
-    def tend(self) -> None:
-        """Start again what has died."""
-        for name, program in self._running.items():
-            if program.leader and _has_ended(program.leader.pid):
+    def start(self, name: str, command: str, **more: str) -> None:
+        """Start a program, in place of the one of that name; it comes back without `more`."""
+        with self._lock:
+            self.end(name)
+            self._running[name] = _Program(shlex.split(command))
+            self._start(name, more)
+
+    def end(self, name: str) -> None:
+        """Kill a program for good, if there is one."""
+        with self._lock:
+            program = self._running.pop(name, None)
+            if program and program.leader:
                 self._bury(program.leader)
-                program.leader = None
-            if (
-                program.leader is None
-                and program.starts < _MOST_STARTS
-                and time.monotonic() - program.started_at >= _BREATH_SECONDS
-            ):
-                self._start(name)
 
     def members(self) -> list[Victim]:
         """Return every living process of ours."""
-        names = {
-            program.leader.pid: name for name, program in self._running.items() if program.leader
-        }
-        return [
-            Victim(names[group], pid, leads=pid == group)
-            for pid, group, state in _processes()
-            if group in names and state != "Z"
-        ]
+        with self._lock:
+            names = {
+                program.leader.pid: name
+                for name, program in self._running.items()
+                if program.leader
+            }
+            return [
+                Victim(names[one.group], one.pid, leads=one.pid == one.group)
+                for one in processes()
+                if one.group in names and one.state != "Z"
+            ]
 
     def signal(self, victim: Victim, number: signal.Signals) -> bool:
         """Signal a process if it is still the one of ours that it was; True if it was."""
@@ -110,10 +126,12 @@ class Programs:
         except ProcessLookupError:
             return False
         try:
-            # the handle holds on to one process: what is found out about it now stays true
-            if victim not in self.members():
-                return False
-            signal.pidfd_send_signal(handle, number)
+            # the handle holds on to one process, the lock to its group: what is found out now
+            # stays true
+            with self._lock:
+                if victim not in self.members():
+                    return False
+                signal.pidfd_send_signal(handle, number)
         except ProcessLookupError:
             return False
         else:
@@ -121,13 +139,30 @@ class Programs:
         finally:
             os.close(handle)
 
-    def _start(self, name: str) -> None:
+    def _tend(self) -> None:
+        while not self._over.wait(_TICK_SECONDS):
+            with self._lock:
+                for name, program in self._running.items():
+                    self._revive(name, program)
+
+    def _revive(self, name: str, program: _Program) -> None:
+        if program.leader and _has_ended(program.leader.pid):
+            self._bury(program.leader)
+            program.leader = None
+        if (
+            program.leader is None
+            and program.starts < _MOST_STARTS
+            and time.monotonic() - program.started_at >= _BREATH_SECONDS
+        ):
+            self._start(name)
+
+    def _start(self, name: str, more: Mapping[str, str] | None = None) -> None:
         program = self._running[name]
         with (self.logs / f"{name}.log").open("ab") as log:
             program.leader = subprocess.Popen(
                 program.command,
                 cwd=self.cwd,
-                env=self.environment,
+                env={**self.environment, **(more or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -147,15 +182,3 @@ class Programs:
 
 def _has_ended(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def _processes() -> list[tuple[int, int, str]]:
-    """Return number, process group and state of every process (Linux)."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                # the name in parentheses may hold anything, also spaces and parentheses
-                state, _parent, group, *_ = (entry / "stat").read_text().rpartition(")")[2].split()
-                found.append((int(entry.name), int(group), state))
-    return found

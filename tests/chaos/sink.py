@@ -14,6 +14,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 #: In place of a status: hang up without a word.
 HANG_UP = 0
+#: Where our 3xx lead: nobody was told to call there.
+ELSEWHERE = "/elsewhere/"
+_REDIRECTIONS = range(300, 400)
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Heard:
     verified: bool
     #: What it was answered; HANG_UP is no answer at all.
     answered: int
+    #: Whether it came to where only a redirect of ours leads.
+    redirected: bool = False
 
     @property
     def taken(self) -> bool:
@@ -59,8 +64,14 @@ class CallbackSink:
                     self.connection.shutdown(socket.SHUT_RDWR)
                     return
                 self.send_response(status)
+                if status in _REDIRECTIONS:
+                    self.send_header("Location", f"http://127.0.0.1:{sink.port}{ELSEWHERE}")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+
+            def do_GET(self) -> None:
+                """Take what a redirect has turned into a GET."""
+                self.do_POST()
 
             def log_message(self, *_args: object) -> None:
                 pass
@@ -90,6 +101,7 @@ class CallbackSink:
                     hashlib.sha256(body).hexdigest(),
                     verified,
                     answered,
+                    redirected=path.startswith(ELSEWHERE),
                 )
             )
         return answered

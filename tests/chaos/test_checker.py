@@ -97,6 +97,9 @@ BROKEN: dict[Broken, Callable[[], Evidence]] = {
     Broken.BACKWARDS: lambda: replace(KEPT, events={"job_1": timeline("queued", "succeeded")}),
     Broken.COST: lambda: replace(KEPT, ledger=[{**accepted(), "cost": 3.0}, READY, TOLD]),
     Broken.MISSED: lambda: replace(KEPT, heard=[replace(CALL, answered=500)]),
+    Broken.FOLLOWED: lambda: replace(
+        KEPT, heard=[CALL, replace(CALL, verified=False, redirected=True)]
+    ),
     Broken.FORGED: lambda: replace(KEPT, heard=[CALL, replace(CALL, verified=False)]),
     Broken.TWO_IDS: lambda: replace(KEPT, heard=[CALL, replace(CALL, webhook_id="dlv_2")]),
     Broken.UNKNOWN_EVENT: lambda: replace(KEPT, heard=[CALL, replace(CALL, type="job.failed")]),
@@ -120,6 +123,11 @@ def _several_unconfirmed(count: int) -> Evidence:
         events={f"job_{name}": one.events["job_1"] for name in names},
         heard=[],
     )
+
+
+def test_what_upstream_refused_unclearly_may_end_unconfirmed() -> None:
+    three = _several_unconfirmed(3)
+    assert broken(replace(three, refused_unclearly=1)) == set()
 
 
 def test_one_body_per_id() -> None:

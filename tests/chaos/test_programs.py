@@ -31,11 +31,10 @@ def test_a_killed_leader_takes_its_group_along_and_comes_back(programs: Programs
     before = programs.members()
     assert programs.signal(leader(programs, "one"), signal.SIGKILL)
 
-    def tended() -> list[Victim]:
-        programs.tend()
+    def new() -> list[Victim]:
         return [one for one in programs.members() if one not in before]
 
-    after = wait_until(tended, lambda new: len(new) == 2)
+    after = wait_until(new, lambda found: len(found) == 2)
     assert {one.program for one in after} == {"one"}
     assert not {one for one in before if one.program == "one"} & set(programs.members())
     assert programs.restarts == {"one": 1, "two": 0}
@@ -56,3 +55,21 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
     with Programs({"one": PARENT}, os.environ, tmp_path, tmp_path) as programs:
         wait_until(lambda: len(programs.members()), (2).__eq__)
     wait_until(programs.members, [].__eq__)
+
+
+def test_a_program_that_is_started_anew_has_its_variables_once(
+    programs: Programs, tmp_path: Path
+) -> None:
+    says = f"{sys.executable} -c \"import os; print('more', os.environ.get('MORE'), flush=True)\""
+    before = leader(programs, "one")
+    programs.start("one", says, MORE="once")
+    log = tmp_path / "one.log"
+    said = wait_until(lambda: log.read_text().splitlines(), lambda lines: len(lines) >= 2)
+    assert said[:2] == ["more once", "more None"]
+    assert before not in programs.members()
+
+
+def test_a_program_that_is_ended_does_not_come_back(programs: Programs) -> None:
+    programs.end("one")
+    assert {one.program for one in programs.members()} == {"two"}
+    assert "one" not in programs.restarts

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 
 import psycopg
 import pytest
+from chaos.crashable import port_of, through
 from chaos.proxy import COMMIT_COMPLETE, Mode, TcpProxy
-from chaos.world import port_of, through
 from fakes.scripted_peer import ScriptedPeer
 
 

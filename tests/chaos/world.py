@@ -2,26 +2,24 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import urllib3
+from chaos.crashable import Crashable, port_of, through
 from chaos.plan import FAULTS
 from chaos.proxy import TcpProxy
 from chaos.sink import CallbackSink
+from egress import audit
 from fakes.simulator import Simulator
 
 from service.embedded.postgres import Postgres
-from service.embedded.process import StartFailed, command_line
 from service.embedded.seaweedfs import SeaweedFS
-from service.embedded.stack import running
+from service.embedded.stack import Server, running
 from service.embedded.state import free_ports
 from service.embedded.valkey import Valkey
 
@@ -35,6 +33,9 @@ SCALE = {
     "FLUX_TIMEOUT_SECONDS": "3",
     "SEND_DEADLINE_SECONDS": "1",
     "UNCONFIRMED_GRACE_SECONDS": "15",
+    "BREAKER_PROBE_SECONDS": "1",
+    "ACCOUNT_PROBE_SECONDS": "4",
+    "S3_TIMEOUT_SECONDS": "1.5",
     "POLL_AFTER_SECONDS": "3",
     "POLL_INTERVAL_SECONDS": "1",
     "UPSTREAM_DEADLINE_SECONDS": "60",
@@ -44,64 +45,13 @@ _RESULT_LIFE_SECONDS = 20
 _WEBHOOK_WAITS_SECONDS = "0.5,2,8"
 
 
-class Server(Protocol):
-    """A server that keeps its data and takes another port with each start."""
-
-    def launch(self) -> None: ...
-    def wait_ready(self) -> None: ...
-    def stop(self) -> None: ...
-
-
-@dataclass
-class Crashable:
-    """A server of ours behind a proxy, which may be killed and started again on the same data."""
-
-    server: Server
-    pid_file: Path
-    variable: str
-    proxy: TcpProxy
-    crashes: int = 0
-
-    def crash(self) -> None:
-        """Kill it as power loss would."""
-        pid = int(self.pid_file.read_text().split()[0])
-        home = str(self.pid_file.parent.resolve())
-        assert home in command_line(pid), "the number in the file is not that of our server"
-        os.kill(pid, signal.SIGKILL)
-        self.server.stop()
-        self.crashes += 1
-
-    def start(self) -> None:
-        """Bring it back; it must find its own data again.
-
-        Raises:
-            StartFailed: it did not come back in several tries.
-        """
-        for final in (False, False, False, True):
-            try:
-                self.server.launch()
-                self.server.wait_ready()
-            except StartFailed:
-                # what the killed one started may still be ending
-                self.server.stop()
-                if final:
-                    raise
-            else:
-                break
-        self.aim()
-
-    def aim(self) -> None:
-        """Have the proxy lead to where the server is now."""
-        self.proxy.target = port_of(getattr(self.server, "environment")[self.variable])  # noqa: B009
-
-
 @dataclass(frozen=True)
 class World:
     """Everything around the service."""
 
     home: Path
     postgres: Crashable
-    valkey: Crashable
+    broker: Crashable
     proxies: Mapping[str, TcpProxy]
     simulator: Simulator
     sink: CallbackSink
@@ -118,9 +68,26 @@ class World:
             proxy.set(proxy.mode.PASS)
 
 
+#: Makes the broker's server, its data and its file `pid` in a directory, its words in a log.
+MakeBroker = Callable[[Path, Path], Server]
+
+
+def valkey(directory: Path, log: Path) -> Server:
+    """Return the broker of `make run`, without a disk."""
+    return Valkey(directory, log, durable=False)
+
+
 @contextlib.contextmanager
-def world(home: Path, *, seed: int, slots: int, sink: CallbackSink) -> Iterator[World]:
-    """Start everything but the service; call it from the main thread."""
+def world(
+    home: Path,
+    *,
+    seed: int,
+    slots: int,
+    sink: CallbackSink,
+    settings: Mapping[str, str],
+    make_broker: MakeBroker,
+) -> Iterator[World]:
+    """Start everything but the service, whose `settings` differ; call it from the main thread."""
     home.chmod(0o755)
     with contextlib.ExitStack() as stack:
         names = ("database", "broker", "bucket", "upstream", "callers", "public")
@@ -129,9 +96,9 @@ def world(home: Path, *, seed: int, slots: int, sink: CallbackSink) -> Iterator[
             for place, name in enumerate(names)
         }
         s3 = SeaweedFS(home / "s3", home / "s3.log", bucket=BUCKET)
-        valkey = Valkey(home / "valkey", home / "valkey.log", durable=False)
+        broker = make_broker(home / "broker", home / "broker.log")
         postgres = Postgres(home / "postgres", home / "postgres.log")
-        found = stack.enter_context(running(s3, valkey, postgres))
+        found = stack.enter_context(running(s3, broker, postgres))
         simulator = stack.enter_context(_simulator(home, seed, slots, proxies["upstream"]))
         (web,) = free_ports()
         proxies["bucket"].target = port_of(found["AWS_ENDPOINT_URL_S3"])
@@ -142,7 +109,7 @@ def world(home: Path, *, seed: int, slots: int, sink: CallbackSink) -> Iterator[
         data = home / "postgres" / "data" / "postmaster.pid"
         crashable = (
             Crashable(postgres, data, "DATABASE_URL", proxies["database"]),
-            Crashable(valkey, home / "valkey" / "pid", "CELERY_BROKER_URL", proxies["broker"]),
+            Crashable(broker, home / "broker" / "pid", "CELERY_BROKER_URL", proxies["broker"]),
         )
         for server in crashable:
             server.aim()
@@ -163,6 +130,8 @@ def world(home: Path, *, seed: int, slots: int, sink: CallbackSink) -> Iterator[
             "FLUX_MAX_ACTIVE": str(slots),
             "EGRESS_ALLOWED_NETWORKS": "127.0.0.0/8",
             "DARKROOM_HOME": str(home),
+            **settings,
+            **audit.inherited(),
         }
         subprocess.run(
             [sys.executable, "-m", "alembic", "upgrade", "head"],
@@ -204,17 +173,3 @@ def _simulator(home: Path, seed: int, slots: int, proxy: TcpProxy) -> Iterator[S
                 args=fault.args,
             )
         yield simulator
-
-
-def port_of(url: str) -> int:
-    """Return the port of an address that must name one."""
-    port = urlsplit(url).port
-    assert port is not None, "an address without a port"
-    return port
-
-
-def through(proxy: TcpProxy, url: str) -> str:
-    """Return the address by which the same server is reached through a proxy."""
-    parts = urlsplit(url)
-    user, at, _ = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user}{at}127.0.0.1:{proxy.port}"))

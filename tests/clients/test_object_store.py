@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import time
+import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
@@ -11,6 +13,7 @@ import pytest
 import urllib3
 from botocore.config import Config
 from fakes.scripted_peer import Script, ScriptedPeer, answer
+from fakes.silent_peer import silent_peer
 
 from service.clients.object_store import ObjectStore
 from service.errors import StorageUnavailable
@@ -18,6 +21,7 @@ from service.pictures import Spooled
 
 DATA = b"image bytes" * 1000
 SHA256 = hashlib.sha256(DATA).hexdigest()
+TIMEOUT_SECONDS = 10.0
 CONFIRMED = base64.b64encode(hashlib.sha256(DATA).digest())
 
 
@@ -25,7 +29,7 @@ CONFIRMED = base64.b64encode(hashlib.sha256(DATA).digest())
 def store(servers: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     for name, value in servers.items():
         monkeypatch.setenv(name, value)
-    return ObjectStore("images")
+    return ObjectStore("images", timeout_seconds=TIMEOUT_SECONDS)
 
 
 @pytest.fixture
@@ -61,6 +65,22 @@ def test_bytes_that_are_not_what_was_downloaded_are_not_stored(
         store.get("images", place)
 
 
+def test_a_large_file_is_stored_in_little_memory(store: ObjectStore, tmp_path: Path) -> None:
+    much = bytes(20_000_000)
+    path = tmp_path / "much"
+    path.write_bytes(much)
+    place = key()
+    large = Spooled(path, hashlib.sha256(much).hexdigest(), len(much))
+    store.put_file(place, large, "image/png", {})
+    tracemalloc.start()
+    store.put_file(place, large, "image/png", {})
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 1_000_000
+    assert store.get("images", place) == much
+    store.delete("images", place)
+
+
 def test_what_is_deleted_is_gone_and_may_be_deleted_again(store: ObjectStore) -> None:
     place = key()
     store.put_bytes(place, DATA, "image/png")
@@ -86,7 +106,7 @@ def test_a_presigned_url_opens_the_object_without_a_key(store: ObjectStore) -> N
 def test_a_bucket_that_is_there_is_fit_and_one_that_is_not_is_not(store: ObjectStore) -> None:
     store.check()
     with pytest.raises(StorageUnavailable):
-        ObjectStore("no-such-bucket").check()
+        ObjectStore("no-such-bucket", timeout_seconds=TIMEOUT_SECONDS).check()
 
 
 def http(status: int, *headers: bytes) -> Script:
@@ -110,7 +130,9 @@ def test_what_s3_does_not_confirm_is_not_stored(
     with ScriptedPeer(NOT_CONFIRMED[name]) as peer:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", peer.url)
         with pytest.raises(StorageUnavailable) as failure:
-            ObjectStore("images").put_file("k", spooled, "image/png", {})
+            ObjectStore("images", timeout_seconds=TIMEOUT_SECONDS).put_file(
+                "k", spooled, "image/png", {}
+            )
     assert str(peer.port) not in str(failure.value)
     assert len([one for one in peer.requests if one.startswith(b"PUT")]) == 1
 
@@ -136,7 +158,7 @@ def test_where_the_answer_says_nothing_a_head_is_asked_for_checksum_and_size(
 
     with ScriptedPeer(script) as peer:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", peer.url)
-        careful = ObjectStore("images")
+        careful = ObjectStore("images", timeout_seconds=TIMEOUT_SECONDS)
         if stored:
             careful.put_file("k", spooled, "image/png", {})
         else:
@@ -145,11 +167,26 @@ def test_where_the_answer_says_nothing_a_head_is_asked_for_checksum_and_size(
     assert [one.split(b" ")[0] for one in peer.requests] == [b"PUT", b"HEAD"]
 
 
+def test_a_silent_server_holds_nobody_up_for_long(
+    store: ObjectStore, spooled: Spooled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with silent_peer() as port:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
+        patient = ObjectStore("images", timeout_seconds=60)
+        quick = ObjectStore("images", timeout_seconds=0.5)
+        began = time.monotonic()
+        with pytest.raises(StorageUnavailable):
+            patient.check()
+        with pytest.raises(StorageUnavailable):
+            quick.put_file("k", spooled, "image/png", {})
+        assert time.monotonic() - began < 30
+
+
 def test_a_server_that_is_down_is_unavailable_for_everything(
     store: ObjectStore, spooled: Spooled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
-    down = ObjectStore("images")
+    down = ObjectStore("images", timeout_seconds=TIMEOUT_SECONDS)
     for act in (
         lambda: down.put_file("k", spooled, "image/png", {}),
         lambda: down.put_bytes("k", DATA, "image/png"),

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -62,6 +63,30 @@ def test_a_kept_result_is_found_again_until_it_is_dropped(
     results.drop(JOB)
     results.drop(JOB)
     assert files(tmp_path) == []
+
+
+def test_a_folder_has_one_name_for_all_processes_and_for_ever(tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    with ThreadPoolExecutor(8) as pool:
+        spools = [ResultSpool(folder, max_bytes=1) for _ in range(64)]
+        (name,) = set(pool.map(lambda spool: spool.id, spools))
+    assert files(tmp_path) == ["id"]
+    assert ResultSpool(folder, max_bytes=1).id == name
+    assert ResultSpool(tmp_path / "other", max_bytes=1).id != name
+
+
+def test_what_waits_is_told_by_job_and_may_be_put_aside(
+    results: ResultSpool, tmp_path: Path
+) -> None:
+    for job_id in (JOB, UUID(int=8)):
+        with results.download(fetch) as spooled:
+            results.keep(job_id, spooled)
+    assert set(results.waiting()) == {JOB, UUID(int=8)}
+    results.put_aside(JOB)
+    results.put_aside(JOB)
+    assert results.waiting() == [UUID(int=8)]
+    assert results.kept(JOB) is None
+    assert sorted(Path(name).suffix for name in files(tmp_path)) == [".failed", ".result"]
 
 
 def test_what_a_killed_process_left_is_cleared_away_and_nothing_else(

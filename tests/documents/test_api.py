@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from service.documents import MAX_CALLBACK_BYTES, Documents, credits_text, when
 from service.ids import new_id
+from service.settings import OnUnconfirmed
 from service.states import ErrorCode, Status
 from service.web.bodies import MAX_METADATA_BYTES
 
@@ -32,7 +33,7 @@ def row(**more: Any) -> Any:  # noqa: ANN401 - a job's columns
             "id": new_id(), "status": Status.FAILED, "model": "flux-2-pro", "priority": 1,
             "input": {"prompt": "x"}, "metadata": {}, "created_at": NOW, "provider": "bfl",
             "attempt_count": 1, "maybe_charged": False, "callback_events": [],
-            "parent_image_ids": [], **more,
+            "parent_image_ids": [], "on_unconfirmed": OnUnconfirmed.FAIL, **more,
         }
     )  # fmt: skip
 

@@ -81,11 +81,6 @@ class RunningService:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(10)
 
-    def wait_for_death(self, name: str, timeout_seconds: float = 20) -> None:
-        """Wait until a process has killed itself at its fault point, then clear away the rest."""
-        self.processes[name].wait(timeout_seconds)
-        self.kill(name)
-
     def log(self, name: str) -> str:
         """Return what a process has printed."""
         return (self._logs / f"{name}.log").read_text(errors="replace")

@@ -10,13 +10,14 @@ from factories import ago, due_now, enqueue, events, put
 from model.answers import ANSWERS, IN_VAIN, KEPT, RESULTS, WORDS, Upstream
 from model.protocol import Action
 from model.tours import OUTSIDE
-from model.world import At, Heard, Job, Sweeping
+from model.world import At, Heard, Job, Rules, Sweeping
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from service.errors import NotCancelable
 from service.keys import NewKey
 from service.models import Attempt, Delivery, Gate, jobs
+from service.settings import OnUnconfirmed
 from service.states import TERMINAL, AttemptOutcome, Status
 from service.steps.poll import GIVE_UP_AFTER_DEADLINES, Question
 from service.steps.store.bring import Ripe
@@ -35,16 +36,19 @@ _DEADLINES_AGO: Mapping[str, int] = {
 class Product:
     """One job, moved by the product's own steps."""
 
-    def __init__(self, wiring: Wiring, key: NewKey) -> None:
+    def __init__(self, wiring: Wiring, key: NewKey, rules: Rules) -> None:
         self._wiring = wiring
         self._upstream = Upstream()
         self._submit = replace(wiring.submit, send=replace(wiring.submit.send, flux=self._upstream))
         self._poll = replace(wiring.poll, flux=self._upstream)
-        self._job_id = enqueue(wiring, key, callback_url="http://127.0.0.1:9/hook")
+        policy = OnUnconfirmed.RESUBMIT if rules.resubmits else OnUnconfirmed.FAIL
+        self._job_id = enqueue(
+            wiring, key, callback_url="http://127.0.0.1:9/hook", on_unconfirmed=policy
+        )
         with wiring.database.transaction() as tx:
             self._project_id = tx.scalar(select(jobs.c.project_id).where(self._mine))
             # what other jobs went through must not hold this one up
-            tx.execute(update(Gate).values(closed_reason=None, failures=0, slots=24))
+            tx.execute(update(Gate).values(closed_reason=None, failures=0, recent=0, slots=24))
         self._intents: dict[int, Intent] = {}
         self._answers: dict[int, SubmitOutcome] = {}
         self._heard: dict[str, Question] = {}
@@ -91,7 +95,7 @@ class Product:
         with self._wiring.database.transaction() as tx:
             row = tx.first(seen.where(self._mine))
         outcomes = row.outcomes or []
-        assert row.attempt_count == len(outcomes)
+        is_newest = row.attempt_count == len(outcomes)
         assert (row.completed_at is not None) == (row.status in TERMINAL)
         return Job(
             status=row.status,
@@ -99,6 +103,8 @@ class Product:
             maybe_charged=row.maybe_charged,
             outcomes=tuple(one and AttemptOutcome(one) for one in outcomes),
             callbacks=row.owed,
+            resubmitted=row.resubmitted,
+            back_to=0 if is_newest else row.attempt_count,
         )
 
     def timeline(self) -> list[str]:

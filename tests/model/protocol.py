@@ -159,9 +159,9 @@ class Protocol:
             job = begin(self.rules, job) or job
             if job.attempt < worker.attempt:
                 return
+        job = answer(self.rules, job, worker)
         is_yes = worker.at is At.ACCEPTED and worker.attempt == job.attempt
-        is_proved = world.is_proved or is_yes
-        after = world._replace(job=answer(self.rules, job, worker), is_proved=is_proved)
+        after = world._replace(job=job, is_proved=world.is_proved or is_yes)
         # the commit's own answer may be lost: then the worker does it again
         yield Action("record_unacknowledged", *worker), after
         yield Action("record", *worker), after._replace(workers=others)
@@ -169,7 +169,8 @@ class Protocol:
     def _upstream(self, world: World) -> Steps:
         for task in sorted(set(world.tasks)):
             number, others = task.attempt, _without(world.tasks, task)
-            if number <= world.job.attempt:
+            is_known = number <= len(world.job.outcomes)
+            if is_known:
                 # it may also come late, after a result
                 yield Action("progress", number), self._be_told(world, number)
             if task.stands is Heard.RUNNING:
@@ -180,13 +181,13 @@ class Protocol:
                 fewer = _with(others, task._replace(calls=task.calls - 1))
                 if not self.rules.is_patient:
                     yield Action("lose_webhook", number), world._replace(tasks=fewer)
-                if number <= world.job.attempt:
+                if is_known:
                     heard = self._hear(world, number, task.stands)
                     yield Action("webhook", number, task.stands), heard._replace(tasks=fewer)
 
     def _be_told(self, world: World, number: int) -> World:
-        is_proved = world.is_proved or number == world.job.attempt
-        return world._replace(job=told(self.rules, world.job, number), is_proved=is_proved)
+        job = told(self.rules, world.job, number)
+        return world._replace(job=job, is_proved=world.is_proved or number == job.attempt)
 
     def _hear(self, world: World, number: int, heard: Heard) -> World:
         job = take_result(self.rules, world.job, number, heard)

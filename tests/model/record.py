@@ -15,7 +15,7 @@ from model.world import (
     Worker,
 )
 
-from service.states import AttemptOutcome, ErrorCode, Status
+from service.states import LIVE, UNPAID, AttemptOutcome, ErrorCode, Status
 
 _NO: Final = {
     At.NOT_SENT: AttemptOutcome.NOT_SENT,
@@ -29,16 +29,23 @@ def move(
     to: Status,
     attempt: int | None = None,
     code: ErrorCode | None = None,
+    *,
+    takes_over: bool = False,
+    resubmitted: bool | None = None,
 ) -> Job | None:
     """Compare and set; None if the job was elsewhere."""
     if rules.compares_attempt and attempt not in {None, job.attempt}:
         return None
-    if not rules.tables.allow(job, to, code):
+    if not rules.tables.allow(job, to, code, takes_over=takes_over):
         return None
+    if to is Status.CANCELED and job.resubmitted and not rules.cancels_resubmitted:
+        return None
+    resubmitted = job.resubmitted if resubmitted is None else resubmitted
     return job._replace(
         status=to,
         code=code,
-        maybe_charged=code in rules.tables.maybe_charged,
+        resubmitted=resubmitted,
+        maybe_charged=resubmitted or code in rules.tables.maybe_charged,
         moved_nowhere=(to, code) == (job.status, job.code),
         callbacks=job.callbacks + (to in rules.tables.terminal),
     )
@@ -55,10 +62,35 @@ def close(job: Job, attempt: int, outcome: AttemptOutcome) -> Job:
     return job._replace(outcomes=(*before, outcome, *after))
 
 
+def heard(
+    rules: Rules, job: Job, attempt: int, to: Status, code: ErrorCode | None = None
+) -> Job | None:
+    """Act on what upstream says of an attempt, which counts from then on."""
+    resubmitted = _is_doubtful(job, attempt)
+    moved = move(rules, job, to, attempt, code, resubmitted=resubmitted)
+    if moved is None and attempt != job.attempt and code is None and rules.hears_every_attempt:
+        is_result = to is Status.STORING
+        moved = move(rules, job, to, takes_over=is_result, resubmitted=resubmitted)
+        if moved is not None:
+            written_off = (
+                AttemptOutcome.WRITTEN_OFF if outcome in LIVE or outcome is None else outcome
+                for outcome in moved.outcomes
+            )
+            is_newest = attempt == len(moved.outcomes)
+            moved = moved._replace(outcomes=tuple(written_off), back_to=0 if is_newest else attempt)
+    return close(moved, attempt, AttemptOutcome.ACCEPTED) if moved else None
+
+
+def _is_doubtful(job: Job, attempt: int) -> bool:
+    """Say whether another attempt than the one that is known now may have been paid."""
+    others = job.outcomes[: attempt - 1] + job.outcomes[attempt:]
+    return job.resubmitted and not UNPAID.issuperset(others)
+
+
 def begin(rules: Rules, job: Job) -> Job | None:
     """Commit the intent to pay."""
     moved = move(rules, job, Status.SUBMITTING)
-    return moved and moved._replace(outcomes=(*job.outcomes, None))
+    return moved and moved._replace(outcomes=(*job.outcomes, None), back_to=0)
 
 
 def answer(rules: Rules, job: Job, worker: Worker) -> Job:
@@ -68,8 +100,10 @@ def answer(rules: Rules, job: Job, worker: Worker) -> Job:
     requeues |= at is At.LOST and rules.resends_lost
     requeues |= at is At.SERVER_ERROR and rules.resends_server_errors
     if at is At.ACCEPTED:
-        moved = move(rules, job, Status.GENERATING, attempt)
-        return close(moved or job, attempt, AttemptOutcome.ACCEPTED)
+        moved = heard(rules, job, attempt, Status.GENERATING)
+        if moved is None and attempt == job.attempt:
+            moved = close(job, attempt, AttemptOutcome.ACCEPTED)
+        return moved or job
     if requeues:
         moved = move(rules, job, Status.QUEUED, attempt)
         outcome = _NO.get(at, AttemptOutcome.WRITTEN_OFF)
@@ -77,7 +111,14 @@ def answer(rules: Rules, job: Job, worker: Worker) -> Job:
         moved = fail(rules, job, ErrorCode.UPSTREAM_REJECTED, attempt)
         outcome = AttemptOutcome.REFUSED
     elif at is At.UNUSABLE:
-        moved = fail(rules, job, ErrorCode.INTERNAL, attempt)
+        moved = move(
+            rules,
+            job,
+            Status.FAILED,
+            attempt,
+            ErrorCode.INTERNAL,
+            resubmitted=_is_doubtful(job, attempt),
+        )
         outcome = AttemptOutcome.NOT_SENT
     else:
         moved = move(rules, job, Status.UNCONFIRMED, attempt)
@@ -87,17 +128,15 @@ def answer(rules: Rules, job: Job, worker: Worker) -> Job:
 
 def told(rules: Rules, job: Job, attempt: int) -> Job:
     """Act on a webhook that tells of a task and of no end."""
-    moved = move(rules, job, Status.GENERATING, attempt) if rules.hears_progress else None
-    return close(moved, attempt, AttemptOutcome.ACCEPTED) if moved else job
+    moved = heard(rules, job, attempt, Status.GENERATING) if rules.hears_progress else None
+    return moved or job
 
 
-def take_result(rules: Rules, job: Job, attempt: int, heard: Heard) -> Job:
+def take_result(rules: Rules, job: Job, attempt: int, result: Heard) -> Job:
     """Act on a result, heard by webhook or poll."""
-    if heard is Heard.READY:
-        moved = move(rules, job, Status.STORING, attempt)
-    else:
-        moved = fail(rules, job, rules.ended_as, attempt)
-    return close(moved, attempt, AttemptOutcome.ACCEPTED) if moved else job
+    if result is Heard.READY:
+        return heard(rules, job, attempt, Status.STORING) or job
+    return heard(rules, job, attempt, Status.FAILED, rules.ended_as) or job
 
 
 def polled(rules: Rules, job: Job, asked: Asked) -> Job:
@@ -124,9 +163,9 @@ def swept(rules: Rules, job: Job, decided: Decided) -> Job:
     if what is Sweeping.SILENCE:
         to = Status.QUEUED if rules.sweep_resends_silent else Status.UNCONFIRMED
         moved, outcome = move(rules, job, to, attempt), AttemptOutcome.UNKNOWN
-    elif rules.grace_over_requeues:
-        # where `on_unconfirmed: resubmit` will be told apart; the tables refuse the move today
-        moved, outcome = move(rules, job, Status.QUEUED, attempt), AttemptOutcome.WRITTEN_OFF
+    elif rules.resubmits_for_ever or (rules.resubmits and not job.resubmitted):
+        moved = move(rules, job, Status.QUEUED, attempt, resubmitted=True)
+        outcome = AttemptOutcome.WRITTEN_OFF
     else:
         moved = fail(rules, job, ErrorCode.SUBMISSION_UNCONFIRMED, attempt)
         outcome = AttemptOutcome.WRITTEN_OFF

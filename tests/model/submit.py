@@ -18,7 +18,7 @@ def check(
     until_broken: bool = False,
 ) -> Explored[World, Action]:
     """Explore the protocol under some rules; look at some promises, or at all but some."""
-    promises = Promises(rules.tables)
+    promises = Promises(rules)
 
     def kept(names: Iterable[str]) -> list[str]:
         return [name for name in names if name not in but_not and (not only or name in only)]

@@ -2,6 +2,7 @@
 
 import itertools
 
+import pytest
 from factories import Rewire
 from model.product import Product
 from model.protocol import Action
@@ -11,6 +12,7 @@ from model.world import At, Rules
 from service.keys import NewKey
 from service.states import Status
 
+RESUBMITTING = Rules(resubmits=True, max_calls=1, max_at_once=1)
 START = (Status.QUEUED, None)
 
 
@@ -26,13 +28,15 @@ def is_post(action: Action) -> bool:
     return action.name == "post_belied" or (action.name == "post" and is_sent)
 
 
+@pytest.mark.timeout(900)
 def test_the_product_takes_every_kind_of_step_as_the_model_does(
     rewire: Rewire, key: NewKey
 ) -> None:
     wiring = rewire(send_deadline_seconds=3600.0, upstream_deadline_seconds=3600.0)
     taken = 0
-    for tour in tours(Rules(), Rules(refusals_may_be_false=True, max_calls=1)):
-        product, done = Product(wiring, key), []
+    variants = Rules(), Rules(refusals_may_be_false=True, max_calls=1), RESUBMITTING
+    for rules, tour in tours(*variants):
+        product, done = Product(wiring, key, rules), []
         for action, world in tour:
             product.do(action)
             done.append(action)

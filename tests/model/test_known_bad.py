@@ -11,12 +11,15 @@ from model.promises import (
     NOT_DELIVERED,
     PAID_TWICE,
     SENT_AFTER_THE_END,
+    SENT_AGAIN,
     WENT_BACK,
 )
 from model.submit import check
 from model.world import Rules, Tables
 
 from service.states import FAILED_FROM, MAYBE_CHARGED, PROMOTABLE, ErrorCode, Status
+
+RESUBMITTING = Rules(resubmits=True, max_calls=1, max_at_once=1)
 
 
 def with_edge(source: Status, to: Status) -> Tables:
@@ -59,13 +62,36 @@ def test_a_sweep_that_sends_a_silent_submission_again() -> None:
     assert is_flagged(Rules(sweep_resends_silent=True), PAID_TWICE)
 
 
-def test_the_end_of_the_grace_sends_again() -> None:
-    tables = with_edge(Status.UNCONFIRMED, Status.QUEUED)
-    assert is_flagged(Rules(grace_over_requeues=True, tables=tables), PAID_TWICE)
+def test_the_end_of_the_grace_sends_again_though_nobody_asked_for_it() -> None:
+    assert is_flagged(Rules(resubmits_for_ever=True), PAID_TWICE)
 
 
 def test_the_end_of_the_grace_wants_to_send_again_and_the_tables_refuse() -> None:
-    assert is_flagged(Rules(grace_over_requeues=True), HANGS)
+    tables = without_edge(Status.UNCONFIRMED, Status.QUEUED)
+    assert is_flagged(Rules(resubmits_for_ever=True, tables=tables), HANGS)
+
+
+def test_the_end_of_the_grace_sends_again_more_than_once() -> None:
+    thrice = replace(RESUBMITTING, max_attempts=3, max_calls=0, max_refusals=0)
+    assert not is_flagged(thrice, SENT_AGAIN)
+    assert is_flagged(replace(thrice, resubmits_for_ever=True), SENT_AGAIN)
+    assert is_flagged(replace(thrice, resubmits_for_ever=True), PAID_TWICE)
+
+
+def test_a_job_that_waits_to_be_sent_once_more_is_withdrawn() -> None:
+    assert is_flagged(replace(RESUBMITTING, cancels_resubmitted=True), CANCELED_BUT_SENT)
+
+
+def test_a_result_of_an_attempt_that_was_given_up_is_not_heard() -> None:
+    deaf = replace(RESUBMITTING, hears_every_attempt=False)
+    assert is_flagged(deaf, NOT_DELIVERED)
+    assert is_flagged(deaf, IGNORED)
+
+
+def test_a_late_word_does_not_correct_what_expired_before_it_was_sent_once_more() -> None:
+    for to in PROMOTABLE:
+        fewer = with_promotable(to, PROMOTABLE[to] - {ErrorCode.EXPIRED})
+        assert is_flagged(replace(RESUBMITTING, tables=fewer), IGNORED), to
 
 
 def test_a_worker_without_a_send_deadline_wakes_up_after_the_job_was_given_up() -> None:
@@ -74,8 +100,7 @@ def test_a_worker_without_a_send_deadline_wakes_up_after_the_job_was_given_up() 
 
 def test_a_worker_without_a_send_deadline_wakes_up_after_the_job_went_back() -> None:
     """Sending again after a grace is safe if no webhook is ever lost, but for the fence."""
-    tables = with_edge(Status.UNCONFIRMED, Status.QUEUED)
-    patient = Rules(grace_over_requeues=True, is_patient=True, tables=tables)
+    patient = Rules(resubmits_for_ever=True, is_patient=True)
     assert not is_flagged(patient, PAID_TWICE)
     assert is_flagged(replace(patient, fences_the_send=False), PAID_TWICE)
 
@@ -98,7 +123,7 @@ def test_a_webhook_is_not_accepted_while_submitting() -> None:
 def test_a_result_is_refused_after_the_submission_was_given_up() -> None:
     tables = without_edge(Status.FAILED, Status.STORING)
     assert is_flagged(Rules(tables=tables), NOT_DELIVERED)
-    for code in PROMOTABLE[Status.STORING]:
+    for code in MAYBE_CHARGED:
         fewer = with_promotable(Status.STORING, PROMOTABLE[Status.STORING] - {code})
         assert is_flagged(Rules(tables=fewer), NOT_DELIVERED), code
 
@@ -120,7 +145,7 @@ def test_a_webhook_that_tells_of_progress_moves_nothing() -> None:
 def test_a_late_end_does_not_correct_a_failure_that_was_in_doubt() -> None:
     tables = without_edge(Status.FAILED, Status.FAILED)
     assert is_flagged(Rules(tables=tables), IGNORED)
-    for code in PROMOTABLE[Status.FAILED]:
+    for code in MAYBE_CHARGED:
         fewer = with_promotable(Status.FAILED, PROMOTABLE[Status.FAILED] - {code})
         assert is_flagged(Rules(tables=fewer), IGNORED), code
 
@@ -145,9 +170,15 @@ def test_a_webhook_that_belies_a_refusal_is_refused_itself() -> None:
         assert is_flagged(replace(rules, tables=tables, ended_as=code), IGNORED), code
 
 
-def test_a_parked_job_may_go_back_to_the_queue() -> None:
-    tables = with_edge(Status.UNCONFIRMED, Status.QUEUED)
-    assert is_flagged(Rules(tables=tables), WENT_BACK)
+def test_a_late_but_definite_no_is_not_heard_while_the_job_is_parked() -> None:
+    tables = without_edge(Status.UNCONFIRMED, Status.QUEUED)
+    assert is_flagged(Rules(tables=tables), IGNORED)
+
+
+def test_an_answer_that_was_lost_sends_a_parked_job_back() -> None:
+    """The edge that a definite no takes is open to nobody else."""
+    assert is_flagged(Rules(resends_lost=True), WENT_BACK)
+    assert is_flagged(Rules(sweep_resends_silent=True), WENT_BACK)
 
 
 def test_the_intent_is_written_after_the_post() -> None:

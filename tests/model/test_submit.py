@@ -10,6 +10,7 @@ from model.promises import (
     PAID_TWICE,
     SENT_AFTER_THE_END,
     SILENT_CHARGE,
+    UNTOLD,
 )
 from model.protocol import Action
 from model.submit import check
@@ -42,6 +43,15 @@ def test_every_end_is_reached_and_a_paid_job_fails_only_for_the_reasons_told(
     }
 
 
+def test_every_promise_holds_where_callers_let_us_send_once_more() -> None:
+    """Which may be paid twice, is told then, and the first result wins whoever brings it."""
+    found = check(Rules(resubmits=True, max_calls=1, max_at_once=1))
+    assert found.broken == {}
+    paid_twice = {world.job.status for world in found.came_from if len(world.tasks) > 1}
+    assert {Status.SUCCEEDED, Status.FAILED} < paid_twice
+    assert any(world.job.back_to for world in found.came_from)
+
+
 def test_without_lost_webhooks_every_image_is_stored_or_its_promotion_is_on_the_way() -> None:
     for world in check(Rules(is_patient=True), only=[NOT_DELIVERED]).came_from:
         if world.job.code is ErrorCode.SUBMISSION_UNCONFIRMED:
@@ -68,6 +78,7 @@ def test_a_false_refusal_breaks_only_what_rests_on_refusals() -> None:
         NO_SLOT,
         CANCELED_BUT_SENT,
         SILENT_CHARGE,
+        UNTOLD,
         NOT_DELIVERED,
     }
     rules = Rules(refusals_may_be_false=True, max_calls=1)

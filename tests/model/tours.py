@@ -21,7 +21,7 @@ def kind(before: World, action: Action, after: World) -> Hashable:
     return old.status, old.code, action.name, action.what, is_current, new.status, new.code
 
 
-def tours(*variants: Rules) -> Iterator[Tour]:
+def tours(*variants: Rules) -> Iterator[tuple[Rules, Tour]]:
     """Yield walks from the start, each to the nearest step of a new kind and on from there."""
     seen: set[Hashable] = set()
     for rules in variants:
@@ -35,7 +35,7 @@ def tours(*variants: Rules) -> Iterator[Tour]:
             for action, after in some
             if action.name not in OUTSIDE
         }
-        yield from _walks(steps, kinds - seen)
+        yield from ((rules, tour) for tour in _walks(steps, kinds - seen))
         seen |= kinds
 
 

@@ -113,11 +113,15 @@ class Job(NamedTuple):
     moved_nowhere: bool = False
     #: Callbacks that tell of an end.
     callbacks: int = 0
+    #: Whether it went back to the queue although nobody knew what had become of it.
+    resubmitted: bool = False
+    #: The earlier attempt that counts again, if that is not the newest.
+    back_to: int = 0
 
     @property
     def attempt(self) -> int:
         """The number of the current attempt."""
-        return len(self.outcomes)
+        return self.back_to or len(self.outcomes)
 
 
 class World(NamedTuple):
@@ -154,10 +158,14 @@ class Tables:
     terminal: frozenset[Status] = states.TERMINAL
     holds_slot: frozenset[Status] = states.HOLDS_SLOT
 
-    def allow(self, job: Job, to: Status, code: ErrorCode | None) -> bool:
+    def allow(
+        self, job: Job, to: Status, code: ErrorCode | None, *, takes_over: bool = False
+    ) -> bool:
         """Say whether a job may move; `code` is why it fails, if it does."""
         if job.status not in self.entered_from[to]:
             return False
+        if takes_over:
+            return True
         if job.status is Status.FAILED and job.code not in self.promotable.get(to, ()):
             return False
         return code is None or job.status in self.failed_from[code]
@@ -184,7 +192,13 @@ class Rules:
     #: A sweep holds the row from its look to its move; without, the tables are the only guard.
     sweep_holds_the_row: bool = True
     sweep_resends_silent: bool = False
-    grace_over_requeues: bool = False
+    #: `on_unconfirmed: resubmit`: once, or every time.
+    resubmits: bool = False
+    resubmits_for_ever: bool = False
+    #: A caller may withdraw what waits to be sent once more.
+    cancels_resubmitted: bool = False
+    #: A result counts whichever attempt it comes from.
+    hears_every_attempt: bool = True
     #: A webhook that tells of a task proves that upstream has it.
     hears_progress: bool = True
     gives_up_unanswered: bool = False

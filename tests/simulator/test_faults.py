@@ -165,6 +165,22 @@ def test_forge_calls_with_wrong_proofs_first(caller: FluxCaller, simulator: Simu
     assert right.json == caller.result(task_id)
 
 
+def test_replay_calls_with_the_words_and_proofs_of_another_task_first(
+    caller: FluxCaller, simulator: Simulator
+) -> None:
+    with WebhookSink() as earlier:
+        overheard_id = caller.submitted(webhook_url=earlier.url, webhook_secret="another's")
+        (overheard,) = earlier.wait_for(1)
+        wait_until(lambda: simulator.ledger("webhook"), bool)
+    simulator.set_fault("replay")
+    with WebhookSink(401) as sink:
+        task_id = caller.submitted(webhook_url=sink.url, webhook_secret="right")
+        replayed, right = sink.wait_for(2)
+    assert (replayed.body, replayed.json["id"]) == (overheard.body, overheard_id)
+    assert replayed.headers["x-bfl-signature"] == overheard.headers["x-bfl-signature"]
+    assert (right.json["id"], right.headers["x-webhook-secret"]) == (task_id, "right")
+
+
 def test_old_words_and_progress_add_up(
     simulator: Simulator, caller: FluxCaller, sink: WebhookSink
 ) -> None:

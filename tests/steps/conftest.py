@@ -1,4 +1,4 @@
-"""The product's own receiver where the simulator can reach it."""
+"""The product's own receiver where the simulator can reach it; a wiring without S3."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -30,3 +30,13 @@ def reachable(rewire: Rewire, simulator: Simulator) -> Iterator[Wiring]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def without_s3(rewire: Rewire, monkeypatch: pytest.MonkeyPatch) -> Wiring:
+    """A wiring whose S3 is down."""
+    with monkeypatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+        wiring = rewire()
+        assert wiring.object_store.origin == "http://127.0.0.1:9"
+    return wiring

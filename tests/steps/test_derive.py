@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from factories import Rewire, ago, due_now, enqueue, job, put, run
+from factories import Rewire, ago, due_now, enqueue, job, run
 from fakes.simulator import Simulator
 from fakes.waiting import wait_until
 from PIL import Image as Picture
@@ -14,6 +14,7 @@ from sqlalchemy import Row, select, update
 
 from service.keys import NewKey
 from service.models import images
+from service.poison import MAX_DEATHS
 from service.states import Status
 from service.steps.derive import MAX_TRIES
 from service.wiring import Wiring
@@ -98,20 +99,47 @@ def test_what_cannot_be_drawn_keeps_its_sidecar(
     assert row.sidecar_key is not None
 
 
-def test_an_image_that_kills_its_worker_is_set_aside_after_some_tries(
+def test_an_image_that_kills_its_worker_each_time_is_not_drawn_after_three_deaths(
     wiring: Wiring, key: NewKey, simulator: Simulator
 ) -> None:
     job_id = stored(wiring, key)
-    for _ in range(MAX_TRIES):
+    for _ in range(MAX_DEATHS):
         change(wiring, due_at=ago(1))
         assert len(wiring.derive.claim(1)) == 1  # and then the worker is gone
     change(wiring, due_at=ago(1))
     run(wiring.derive)
     row = image(wiring, job_id)
     assert (row.thumbnail_key, row.due_at) == (None, None)
-    change(wiring, due_at=None)
-    put(wiring, job_id, due_at=None)
-    assert run(wiring.derive) == []
+    assert row.sidecar_key is not None
+    assert job(wiring, job_id).status is Status.SUCCEEDED
+
+
+def test_an_image_that_kills_its_worker_takes_no_others_with_it(
+    wiring: Wiring, key: NewKey, simulator: Simulator
+) -> None:
+    together = {stored(wiring, key) for _ in range(3)}
+    assert len(wiring.derive.claim(4)) == 3  # and then the worker is gone
+    change(wiring, due_at=ago(1))
+    fresh = stored(wiring, key)
+    assert [one.id for one in wiring.derive.claim(4)] == [image(wiring, fresh).id]
+    alone = [wiring.derive.claim(4) for _ in together]
+    assert [len(claims) for claims in alone] == [1, 1, 1]
+    assert {claims[0].id for claims in alone} == {image(wiring, one).id for one in together}
+
+
+def test_tries_that_end_are_no_deaths(
+    rewire: Rewire, wiring: Wiring, key: NewKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = stored(wiring, key)
+    with monkeypatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+        down = rewire()
+        for _ in range(MAX_TRIES - 1):
+            change(wiring, due_at=ago(1))
+            run(down.derive)
+    change(wiring, due_at=ago(1))
+    run(wiring.derive)
+    assert image(wiring, job_id).thumbnail_key is not None
 
 
 def test_a_bug_about_one_image_does_not_take_the_batch_with_it(

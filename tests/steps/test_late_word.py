@@ -206,19 +206,20 @@ def test_a_result_of_what_upstream_said_it_refused_is_taken_and_it_is_not_sent_a
     assert wiring.submit.claim(1) == []
 
 
-def test_a_word_on_an_attempt_before_the_present_one_moves_nothing(
+def test_a_result_of_what_upstream_said_it_refused_is_taken_though_it_is_sent_again_already(
     wiring: Wiring, key: NewKey
 ) -> None:
     job_id = refused(wiring, key).job_id
-    calls = [webhook(wiring, job_id, **word) for word in (*WORDS, ENDED, {})]
+    ended, ready = webhook(wiring, job_id, **ENDED), webhook(wiring, job_id)
     due_now(wiring, job_id)
     assert len(wiring.submit.claim(1)) == 1
     before = job(wiring, job_id)
-    for call in calls:
-        hear(wiring, call)
+    hear(wiring, ended)
     assert job(wiring, job_id) == before
+    hear(wiring, ready)
+    assert job(wiring, job_id).status is Status.STORING
     outcomes = [one.outcome for one in attempts(wiring, job_id)]
-    assert outcomes == [AttemptOutcome.REFUSED, None]
+    assert outcomes == [AttemptOutcome.ACCEPTED, AttemptOutcome.WRITTEN_OFF]
 
 
 def test_a_job_that_is_brought_back_holds_a_slot_again(rewire: Rewire, key: NewKey) -> None:

@@ -28,6 +28,7 @@ from sqlalchemy import Row
 
 from service.errors import FluxUnavailable
 from service.keys import NewKey
+from service.poison import MAX_DEATHS
 from service.states import ErrorCode, Status
 from service.steps.poll import GIVE_UP_AFTER_DEADLINES
 from service.upstream import Ended, InProgress, Result
@@ -225,3 +226,28 @@ def test_a_foreign_polling_url_is_not_asked(rewire: Rewire, key: NewKey) -> None
         run(wiring.poll)
     assert (canary.connections, len(peer.requests)) == (0, 1)
     assert b"x-key: simulator-key" in peer.requests[0]
+
+
+def test_a_job_that_kills_whoever_asks_about_it_is_set_aside_after_three_deaths(
+    wiring: Wiring, key: NewKey
+) -> None:
+    job_id, other = generating(wiring, key), generating(wiring, key)
+    put(wiring, other, due_at=ago(-60))
+    for _ in range(MAX_DEATHS):
+        assert [question.job_id for question in wiring.poll.claim(5)] == [job_id]
+        due_now(wiring, job_id)
+    due_now(wiring, other)
+    assert [question.job_id for question in wiring.poll.claim(5)] == [other]
+    row = job(wiring, job_id)
+    assert (row.status, row.error_code) == (Status.FAILED, ErrorCode.INTERNAL)
+    assert row.maybe_charged
+    assert len(deliveries(wiring, job_id)) == 1
+
+
+def test_questions_that_are_answered_are_no_deaths(wiring: Wiring, key: NewKey) -> None:
+    job_id = generating(wiring, key)
+    for said in (InProgress("Pending"), FluxUnavailable("500")) * MAX_DEATHS:
+        due_now(wiring, job_id)
+        (question,) = wiring.poll.claim(1)
+        wiring.poll.record([(question, said)])
+        assert job(wiring, job_id).deaths == 0

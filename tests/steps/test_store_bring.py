@@ -20,8 +20,8 @@ from fakes.scripted_peer import Script, ScriptedPeer, answer, ok
 
 from service.keys import NewKey
 from service.states import ErrorCode, Status
-from service.steps.store.bring import Again
-from service.steps.store.lane import MAX_TRIES
+from service.steps.store.bring import Kept
+from service.steps.store.lane import HOPELESS_AFTER_SECONDS, MAX_TRIES
 from service.wiring import Wiring
 
 PNG = base64.b64decode(
@@ -31,7 +31,7 @@ GONE = answer(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
 
 def spool(wiring: Wiring) -> list[str]:
-    return sorted(path.suffix for path in Path(wiring.settings.spool_dir, "results").glob("*"))
+    return sorted(path.suffix for path in Path(wiring.settings.spool_dir, "results").glob("*.*"))
 
 
 def test_a_dead_url_is_asked_about_once_more_and_the_fresh_one_is_used(
@@ -54,7 +54,7 @@ def test_a_dead_url_is_asked_about_once_more_and_the_fresh_one_is_used(
 def test_a_dead_url_without_a_fresh_one_is_result_expired(
     rewire: Rewire, wiring: Wiring, key: NewKey
 ) -> None:
-    for said in (b'{"status": "Pending"}', b'{"status": "Task not found"}', b"", None):
+    for said in (b'{"status": "Pending"}', b'{"status": "Task not found"}', None):
         with ScriptedPeer(GONE) as dead:
             same = b'{"status": "Ready", "result": {"sample": "%b/1.png"}}' % dead.url.encode()
             with ScriptedPeer(answer(ok(same if said is None else said))) as flux:
@@ -64,6 +64,30 @@ def test_a_dead_url_without_a_fresh_one_is_result_expired(
         row = job(wiring, job_id)
         assert (row.status, row.error_code) == (Status.FAILED, ErrorCode.RESULT_EXPIRED)
         assert len(deliveries(wiring, job_id)) == 1
+
+
+def test_a_dead_url_is_not_lost_while_flux_cannot_be_asked_for_another(
+    rewire: Rewire, wiring: Wiring, key: NewKey
+) -> None:
+    with ScriptedPeer(GONE) as dead, ScriptedPeer(answer(b"")) as flux:
+        silent = rewire(flux_api_url=[flux.url])
+        job_id = storing(wiring, key, f"{dead.url}/1.png", result_expires_at=ago(1))
+        try_to_store(silent, job_id, times=MAX_TRIES + 1)
+        assert job(wiring, job_id).status is Status.STORING
+        assert len(flux.requests) == MAX_TRIES + 1
+        put(wiring, job_id, result_expires_at=ago(HOPELESS_AFTER_SECONDS + 1))
+        try_to_store(silent, job_id)
+    row = job(wiring, job_id)
+    assert (row.status, row.error_code) == (Status.FAILED, ErrorCode.RESULT_EXPIRED)
+
+
+def test_a_404_before_its_time_is_not_final_while_flux_cannot_be_asked(
+    rewire: Rewire, wiring: Wiring, key: NewKey
+) -> None:
+    with ScriptedPeer(GONE) as early, ScriptedPeer(answer(b"")) as flux:
+        job_id = storing(wiring, key, f"{early.url}/1.png")
+        try_to_store(rewire(flux_api_url=[flux.url]), job_id, times=MAX_TRIES + 1)
+    assert job(wiring, job_id).status is Status.STORING
 
 
 def test_a_404_before_its_time_may_go_away_for_some_tries(wiring: Wiring, key: NewKey) -> None:
@@ -178,7 +202,7 @@ def test_nothing_succeeds_before_s3_confirms(
         job_id = storing(wiring, key, f"{peer.url}/1.png")
         (outcome,) = run(careless.store)
         methods = [request.split(b" ")[0] for request in s3.requests]
-    assert isinstance(outcome, Again)
+    assert isinstance(outcome, Kept)
     assert methods == [b"PUT", b"HEAD"]
     assert job(wiring, job_id).status is Status.STORING
     assert wiring.browse.job(job(wiring, job_id).project_id, job_id)[1] == []

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
+import pytest
 from factories import (
     ACCEPTED,
     READY,
@@ -22,14 +23,14 @@ from fakes.scripted_peer import ScriptedPeer, answer
 from fakes.simulator import Simulator
 from fakes.upstream_answers import http
 from fakes.waiting import wait_until
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from service.errors import NotCancelable
 from service.keys import NewKey
-from service.models import Attempt
+from service.models import Attempt, Gate
 from service.states import AttemptOutcome, ErrorCode, Status
 from service.steps.submit import Intent
-from service.upstream import NotSent, Refused, SubmitOutcome, Unknown
+from service.upstream import NotSent, Refused, SubmitOutcome, Unknown, Unusable
 from service.wiring import Wiring
 
 
@@ -63,13 +64,60 @@ def stopped_after_intent(wiring: Wiring, key: NewKey) -> Intent:
     return intent
 
 
-def test_a_late_outcome_does_not_take_a_parked_job_back(wiring: Wiring, key: NewKey) -> None:
+@pytest.mark.parametrize(
+    ("late", "outcome"),
+    [
+        (NotSent("late"), AttemptOutcome.NOT_SENT),
+        (Refused(429, "late"), AttemptOutcome.REFUSED),
+        (Refused(401, "late"), AttemptOutcome.REFUSED),
+    ],
+)
+def test_a_late_but_definite_no_sends_a_parked_job_back_unpaid(
+    wiring: Wiring, key: NewKey, late: SubmitOutcome, outcome: AttemptOutcome
+) -> None:
+    intent = stopped_after_intent(wiring, key)
+    for _ in range(2):
+        wiring.submit.record([(intent, late)])
+    row = job(wiring, intent.job_id)
+    assert (row.status, row.maybe_charged) == (Status.QUEUED, False)
+    assert events(wiring, row.id)[-2:] == ["job.unconfirmed", "job.queued"]
+    assert [one.outcome for one in attempts(wiring, row.id)] == [outcome]
+    with wiring.database.transaction() as tx:
+        tx.execute(update(Gate).values(closed_reason=None))
+    due_now(wiring, row.id)
+    assert [one.attempt_number for one in wiring.submit.claim(5)] == [2]
+
+
+def test_a_late_word_that_nothing_will_ever_be_sent_ends_a_parked_job(
+    wiring: Wiring, key: NewKey
+) -> None:
+    intent = stopped_after_intent(wiring, key)
+    wiring.submit.record([(intent, Unusable("the picture is gone"))])
+    row = job(wiring, intent.job_id)
+    assert (row.error_code, row.maybe_charged) == (ErrorCode.INTERNAL, False)
+    assert attempts(wiring, row.id)[0].outcome is AttemptOutcome.NOT_SENT
+
+
+def test_a_lost_answer_is_no_news_of_a_parked_job(wiring: Wiring, key: NewKey) -> None:
     intent = stopped_after_intent(wiring, key)
     before = job(wiring, intent.job_id)
-    for late in (NotSent("late"), Unknown("late"), Refused(429, "late"), Refused(401, "late")):
+    wiring.submit.record([(intent, Unknown("late"))])
+    assert job(wiring, intent.job_id) == before
+    assert attempts(wiring, intent.job_id)[0].outcome is AttemptOutcome.UNKNOWN
+
+
+def test_a_no_that_comes_after_the_job_was_given_up_changes_nothing(
+    wiring: Wiring, key: NewKey
+) -> None:
+    intent = stopped_after_intent(wiring, key)
+    due_now(wiring, intent.job_id)
+    wiring.sweep()
+    before = job(wiring, intent.job_id)
+    assert before.error_code is ErrorCode.SUBMISSION_UNCONFIRMED
+    for late in (NotSent("late"), Refused(429, "late"), Refused(422, "no"), Unusable("gone")):
         wiring.submit.record([(intent, late)])
         assert job(wiring, intent.job_id) == before
-        assert attempts(wiring, intent.job_id)[0].outcome is AttemptOutcome.UNKNOWN
+        assert attempts(wiring, intent.job_id)[0].outcome is AttemptOutcome.WRITTEN_OFF
 
 
 def test_a_late_yes_moves_a_parked_job_on(wiring: Wiring, key: NewKey) -> None:

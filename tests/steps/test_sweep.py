@@ -25,7 +25,7 @@ from service.messages import Message
 from service.models import Delivery, Image, Pulse
 from service.settings import Provider
 from service.states import AttemptOutcome, ErrorCode, Status
-from service.steps import sweep
+from service.steps.sweep import sweep
 from service.wiring import Wiring
 
 CALLBACK = "http://127.0.0.1:9/hook"
@@ -155,9 +155,9 @@ def test_the_pulse_is_written_each_time(wiring: Wiring) -> None:
         with wiring.database.transaction() as tx:
             return float(tx.scalar(select(Pulse.at).where(Pulse.name == "sweep")).timestamp())
 
-    wiring.sweep()
+    wiring.sweep(by_beat=True)
     first = pulse()
-    wiring.sweep()
+    wiring.sweep(by_beat=True)
     assert abs(first - time.time()) < 5
     assert pulse() > first
 

@@ -17,7 +17,7 @@ def test_an_empty_service_is_healthy_but_for_its_clock(wiring: Wiring) -> None:
     assert set(health.oldest_due_seconds.values()) == {0.0}
     assert (health.closed_gates, health.next_url_dies_in_seconds) == ({}, None)
     assert health.sweep_age_seconds is None
-    wiring.sweep()
+    wiring.sweep(by_beat=True)
     age = wiring.watch.health().sweep_age_seconds
     assert age is not None
     assert 0 <= age < 5

@@ -21,15 +21,17 @@ CONFIGURATION = Path(__file__).with_name("impatient_gunicorn_conf.py")
 
 
 class GunicornProcess:
-    """gunicorn with the product's configuration, impatient, on a free port."""
+    """gunicorn with a variant of the product's configuration, on a free port."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], log: Path, configuration: Path = CONFIGURATION
+    ) -> None:
         (self.port,) = free_ports()
         self._log = log
         command = [sys.executable, "-m", "gunicorn", "service.web.wsgi:app"]
         with log.open("wb") as file:
             self.process = subprocess.Popen(
-                [*command, "--config", str(CONFIGURATION)],
+                [*command, "--config", str(configuration)],
                 cwd=ROOT,
                 env={**os.environ, **environment, "PORT": str(self.port)},
                 stdout=file,

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -15,15 +14,17 @@ from typing import Any
 
 import pytest
 from conftest import Api, named
-from factories import ACCEPTED, READY, due_now, enqueue, run
+from factories import ACCEPTED, READY, ago, enqueue, put, run
 from fakes.silent_peer import silent_peer
 from fakes.simulator import Simulator
 from flask.testing import FlaskClient
 from pydantic import SecretStr
+from web.numbers import value
 from web.stored_image import succeeded
 
 from service.keys import NewKey
 from service.metrics import registry
+from service.models import HeardBy
 from service.settings import Settings
 from service.upstream import Refused
 from service.web.app import create_app
@@ -40,7 +41,7 @@ def test_a_process_that_serves_is_alive_whatever_it_stands_on(settings: Settings
 
 
 def test_ready_means_database_and_bucket_were_asked(client: FlaskClient, wiring: Wiring) -> None:
-    wiring.sweep()
+    wiring.sweep(by_beat=True)
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert json.loads(answer.data) == {
@@ -62,6 +63,8 @@ def test_a_clock_that_never_ticked_and_a_closed_gate_are_alarms(
     sweep, gate = sorted(json.loads(answer.data)["alarms"])
     assert sweep.startswith("no sweep has run lately")
     assert gate == "nothing is submitted to simulator: the Flux account is out of credits (402)"
+    text = client.get("/metrics").get_data(as_text=True)
+    assert value(text, 'darkroom_gate_closed{provider="simulator"}') == 1
 
 
 def _without_database(settings: Settings, port: int) -> Wiring:
@@ -134,32 +137,26 @@ def test_a_database_without_our_tables_is_unready(settings: Settings) -> None:
     wiring.database.dispose()
 
 
-def _value(text: str, line: str) -> float:
-    found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.MULTILINE)
-    assert found, f"{line} is not in\n{text}"
-    return float(found[1])
-
-
 def test_metrics_show_live_jobs_the_oldest_due_rows_and_slots(
     api: Api, client: FlaskClient, wiring: Wiring, key: NewKey
 ) -> None:
     before = client.get("/metrics").get_data(as_text=True)
-    assert _value(before, 'darkroom_slots_in_use{provider="simulator"}') == 0
-    assert _value(before, 'darkroom_oldest_due_seconds{lane="submit"}') == 0
+    assert value(before, 'darkroom_slots_in_use{provider="simulator"}') == 0
+    assert value(before, 'darkroom_oldest_due_seconds{lane="submit"}') == 0
     enqueue(wiring, key)
     (intent,) = wiring.submit.claim(1)
     wiring.submit.record([(intent, ACCEPTED)])
-    due_now(wiring, enqueue(wiring, key))
+    put(wiring, enqueue(wiring, key), due_at=ago(5))
     enqueue(wiring, key, start_at=datetime.now(UTC) + timedelta(hours=1))
     text = client.get("/metrics").get_data(as_text=True)
-    assert _value(text, 'darkroom_jobs{status="generating"}') == 1
-    assert _value(text, 'darkroom_jobs{status="queued"}') == 2
-    assert _value(text, 'darkroom_jobs{status="storing"}') == 0
-    assert _value(text, 'darkroom_slots_in_use{provider="simulator"}') == 1
-    assert 1 <= _value(text, 'darkroom_oldest_due_seconds{lane="submit"}') < 60
-    assert _value(text, "darkroom_database_up") == 1
+    assert value(text, 'darkroom_jobs{status="generating"}') == 1
+    assert value(text, 'darkroom_jobs{status="queued"}') == 2
+    assert value(text, 'darkroom_jobs{status="storing"}') == 0
+    assert value(text, 'darkroom_slots_in_use{provider="simulator"}') == 1
+    assert 5 <= value(text, 'darkroom_oldest_due_seconds{lane="submit"}') < 60
+    assert value(text, "darkroom_database_up") == 1
     for lane in ("poll", "store", "deliver", "derive"):
-        assert _value(text, f'darkroom_oldest_due_seconds{{lane="{lane}"}}') == 0
+        assert value(text, f'darkroom_oldest_due_seconds{{lane="{lane}"}}') == 0
     for secret in (key.api_key, key.callback_secret, "lighthouse", str(intent.job_id)):
         assert secret not in text
 
@@ -190,7 +187,7 @@ def test_what_is_rolled_back_is_not_counted(wiring: Wiring, key: NewKey) -> None
     (intent,) = wiring.submit.claim(1)
     before = _counted("darkroom_results_total", heard_by="webhook")
     with contextlib.suppress(ZeroDivisionError), wiring.database.transaction() as tx:
-        assert wiring.moves.take_result(tx, intent.job_id, 1, READY, "webhook")
+        assert wiring.moves.take_result(tx, intent.job_id, 1, READY, HeardBy.WEBHOOK)
         raise ZeroDivisionError
     assert _counted("darkroom_results_total", heard_by="webhook") == before
 

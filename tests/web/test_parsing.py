@@ -102,7 +102,7 @@ JSON = st.recursive(
 )
 FIELDS = st.sampled_from(
     ["model", "input", "callback_url", "callback_events", "metadata", "priority", "start_at",
-     "expires_at", "webhook_url"]
+     "expires_at", "on_unconfirmed", "webhook_url"]
 )  # fmt: skip
 INPUTS = st.dictionaries(
     st.sampled_from(["prompt", "width", "height", "seed", "input_image", "output_format"])

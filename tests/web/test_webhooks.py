@@ -268,7 +268,7 @@ def test_a_webhook_signed_with_the_former_key_is_still_heard(
     rotated = Wiring(settings.model_copy(update={"secret_key": keys}), ring=wiring.ring)
     client = create_app(rotated).test_client()
     assert post(client, sent, READY, None).status_code == 200
-    rotated.database.dispose()
+    rotated.close()
     assert inbox(wiring) == ["moved"]
 
 

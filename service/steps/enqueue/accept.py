@@ -26,6 +26,7 @@ from service.logs import get_log
 from service.messages import Message
 from service.models import jobs
 from service.moves import Moves, add_job
+from service.settings import OnUnconfirmed
 from service.states import Status
 from service.steps.enqueue.check import Check, Checked
 from service.steps.enqueue.request import JobRequest
@@ -47,6 +48,8 @@ class Enqueue(Check):
 
     database: Database
     moves: Moves
+    #: What becomes of unconfirmed jobs that do not say so themselves.
+    on_unconfirmed: OnUnconfirmed
 
     def accept(self, project_id: UUID, request: JobRequest) -> Enqueued:
         """Check everything, store the pictures given as base64, then commit the job.
@@ -81,6 +84,7 @@ class Enqueue(Check):
                     "id": job_id,
                     "project_id": project_id,
                     "input": kept,
+                    "on_unconfirmed": request.on_unconfirmed or self.on_unconfirmed,
                 },
             )
         except DatabaseUnavailable:
@@ -96,7 +100,7 @@ class Enqueue(Check):
 
         Raises:
             NotFound: no such job in this project.
-            NotCancelable: it has left the queue; the money is spent.
+            NotCancelable: it has left the queue; the money is spent, or may be.
         """
         mine = select(*jobs.c).where(jobs.c.id == job_id, jobs.c.project_id == project_id)
         with self.database.transaction() as tx:
@@ -109,6 +113,8 @@ class Enqueue(Check):
                 return moved
             row = tx.first(mine)
         if row is None or row.status is not Status.CANCELED:
+            if row is not None and row.resubmitted:
+                raise NotCancelable("The job was sent once already and may have been charged.")
             status = row.status.value if row is not None else "gone"
             raise NotCancelable(f"The job is {status}; only a queued job can be canceled.")
         return row

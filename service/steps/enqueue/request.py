@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from service.models import CallbackForm
-from service.moves import event_type
+from service.settings import OnUnconfirmed
 from service.states import TERMINAL
+from service.timeline import event_type
 
 #: Events a caller hears of unless the request names others.
 DEFAULT_CALLBACK_EVENTS = sorted(event_type(status) for status in TERMINAL)
@@ -32,4 +33,6 @@ class JobRequest:
     priority: str = "normal"
     start_at: datetime | None = None
     expires_at: datetime | None = None
+    #: None leaves it to the deployment.
+    on_unconfirmed: OnUnconfirmed | None = None
     idempotency_key: str | None = None

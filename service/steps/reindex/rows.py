@@ -9,10 +9,10 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from service.database import Transaction
 from service.ids import new_id
 from service.models import JobEvent, Project, images, jobs
-from service.moves import event_type
 from service.signing.callback import new_callback_secret
 from service.states import Status
 from service.steps.reindex.sidecar import Sidecar
+from service.timeline import event_type
 
 
 def add_rows(tx: Transaction, sidecar: Sidecar, place: dict[str, Any]) -> bool:

@@ -54,7 +54,7 @@ class Found:
     reason: str | None = None
 
 
-class _Kept(NamedTuple):
+class Kept(NamedTuple):
     """A job's objects: `{stem}.{suffix}`, with the size of each in bytes."""
 
     stem: str
@@ -81,7 +81,7 @@ class Reindex:
             StorageUnavailable: what was done is done; run it again.
             DatabaseUnavailable: likewise.
         """
-        kept = self._kept()
+        kept = self.kept()
         with ThreadPoolExecutor(at_once) as threads:
             while chunk := list(itertools.islice(kept, CHUNK)):
                 known = self._known([one.job_id for one in chunk])
@@ -89,20 +89,20 @@ class Reindex:
                 lost = [one for one in chunk if one.job_id not in known]
                 yield from threads.map(self._restore, lost)
 
-    def _kept(self) -> Iterator[_Kept]:
+    def kept(self) -> Iterator[Kept]:
         """Group the listing by job: its objects stand together, for it is in order."""
         for stem, group in itertools.groupby(self.bucket.listing(self.prefix), _stem):
             job_id = read_id(Kind.JOB, stem.rpartition("/")[2])
             if job_id is not None:
                 sizes = {key.removeprefix(f"{stem}."): size for key, size in group}
-                yield _Kept(stem, job_id, sizes)
+                yield Kept(stem, job_id, sizes)
 
     def _known(self, job_ids: list[UUID]) -> set[UUID]:
         with self.database.transaction() as tx:
             rows = tx.rows(select(images.c.job_id).where(images.c.job_id.in_(job_ids)))
         return {row.job_id for row in rows}
 
-    def _restore(self, kept: _Kept) -> Found:
+    def _restore(self, kept: Kept) -> Found:
         try:
             sidecar = self._read(kept)
             with self.database.transaction() as tx:
@@ -113,7 +113,7 @@ class Reindex:
             return Found(kept.stem, "unreadable", f"not storable ({type(error.orig).__name__})")
         return Found(kept.stem, "added" if added else "present")
 
-    def _read(self, kept: _Kept) -> Sidecar:
+    def _read(self, kept: Kept) -> Sidecar:
         """Return the sidecar, if it tells of the objects that it stands beside."""
         if SIDECAR not in kept.sizes:
             raise _Unreadable("there is no sidecar")
@@ -132,7 +132,7 @@ class Reindex:
             raise _Unreadable("the image is missing or has another size")
         return sidecar
 
-    def _place(self, kept: _Kept, extension: str) -> dict[str, Any]:
+    def _place(self, kept: Kept, extension: str) -> dict[str, Any]:
         """Say where the bytes are now, whatever the sidecar says of then."""
         has_thumbnail = THUMBNAIL in kept.sizes
         return {

@@ -1,7 +1,8 @@
 """From Flux's URL to S3's confirmation, without the database.
 
 Download to the spool with a running SHA-256, look into the file, put it under a key made of our own
-values only, and believe S3's own checksum. With S3 away the spooled bytes outlive the URL.
+values only, and believe S3's own checksum. What S3 does not take, or would not while it is unwell,
+is kept on this host's disk, where it outlives its URL.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from uuid import UUID
 from service.errors import (
     AddressForbidden,
     DownloadFailed,
-    FluxUnavailable,
+    ObjectRefused,
     ResultExpired,
     ResultInvalid,
     StorageUnavailable,
@@ -45,16 +46,41 @@ class Spool(Protocol):
     def drop(self, job_id: UUID) -> None:
         """Forget it."""
 
+    @property
+    def id(self) -> str:
+        """The name of this spool, known to all of its host's processes."""
+        ...
+
+    def waiting(self) -> list[UUID]:
+        """Return the jobs whose results are kept."""
+        ...
+
+    def put_aside(self, job_id: UUID) -> None:
+        """Leave a result to a person."""
+
 
 class Bucket(Protocol):
     """Where images live."""
-
-    bucket: str
 
     def put_file(
         self, key: str, spooled: Spooled, content_type: str, metadata: dict[str, str]
     ) -> None:
         """Store and confirm, or raise StorageUnavailable."""
+
+
+class Vitals(Protocol):
+    """What this process knows of S3."""
+
+    @property
+    def bucket_is_well(self) -> bool:
+        """Whether a PUT is worth trying."""
+        ...
+
+    def bucket_failed(self, reason: str) -> None:
+        """Note that S3, not the file, was at fault for a failed PUT."""
+
+    def bucket_answered(self) -> None:
+        """Note that S3 has taken something."""
 
 
 class Flux(Protocol):
@@ -79,8 +105,14 @@ class Ripe:
     polling_url: str | None
     created_at: datetime
     url: str
+    #: Until when nobody else takes it.
+    leased_until: datetime
     #: Whether the URL's life is over by the database's clock.
     over: bool
+    #: Whether it has been so for long.
+    hopeless: bool
+    #: Whether only some of its kind are taken at a time.
+    rationed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +123,13 @@ class Stored:
     sha256: str
     bytes: int
     picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Safe on this host's disk until S3 takes it."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +147,7 @@ class Lost:
     reason: str
 
 
-Outcome = Stored | Again | Lost
+Outcome = Stored | Kept | Again | Lost
 
 
 @dataclass(frozen=True)
@@ -120,6 +159,7 @@ class Bring:
     fetch: Callable[[str, Sink], str]
     spool: Spool
     bucket: Bucket
+    vitals: Vitals
     flux: Flux
     prefix: str
 
@@ -136,14 +176,14 @@ class Bring:
         except ResultInvalid as error:
             return Again(str(error), ErrorCode.RESULT_INVALID)
         except (TransientError, OSError) as error:
-            return Again(str(error))
+            return Lost(str(error)) if ripe.hopeless else Again(str(error))
 
-    def _bring(self, ripe: Ripe) -> Stored:
+    def _bring(self, ripe: Ripe) -> Stored | Kept:
         kept = self.spool.kept(ripe.job_id)
         if kept is not None:
-            return self._put(ripe, kept)
+            return self._save(ripe, kept)
         try:
-            return self._fetch_and_put(ripe, ripe.url)
+            return self._fetch_and_save(ripe, ripe.url)
         except ResultExpired as error:
             dead = error
         except DownloadFailed as error:
@@ -153,19 +193,35 @@ class Bring:
         fresh = self._fresh_url(ripe)
         if fresh is None:
             raise dead
-        return self._fetch_and_put(ripe, fresh)
+        return self._fetch_and_save(ripe, fresh)
 
-    def _fetch_and_put(self, ripe: Ripe, url: str) -> Stored:
+    def _fetch_and_save(self, ripe: Ripe, url: str) -> Stored | Kept:
         with self.spool.download(lambda sink: self.fetch(url, sink)) as spooled:
             fault_point("store.after_download")
-            try:
-                return self._put(ripe, spooled)
-            except StorageUnavailable:
-                self.spool.keep(ripe.job_id, spooled)
-                raise
+            return self._save(ripe, spooled)
 
-    def _put(self, ripe: Ripe, spooled: Spooled) -> Stored:
+    def _save(self, ripe: Ripe, spooled: Spooled) -> Stored | Kept:
+        """Put it into the bucket, or else keep it on the disk."""
         picture = look_into(spooled.path)
+        if not self.vitals.bucket_is_well:
+            return self._keep(ripe, spooled, "S3 is away")
+        try:
+            stored = self._put(ripe, spooled, picture)
+        except ObjectRefused as error:
+            return self._keep(ripe, spooled, str(error))
+        except StorageUnavailable as error:
+            self.vitals.bucket_failed(str(error))
+            return self._keep(ripe, spooled, str(error))
+        self.vitals.bucket_answered()
+        return stored
+
+    def _keep(self, ripe: Ripe, spooled: Spooled, reason: str) -> Kept:
+        fault_point("store.before_keep")
+        self.spool.keep(ripe.job_id, spooled)
+        fault_point("store.after_keep")
+        return Kept(reason)
+
+    def _put(self, ripe: Ripe, spooled: Spooled, picture: Picture) -> Stored:
         key = self._key(ripe, picture)
         metadata = {
             "job-id": public_id(Kind.JOB, ripe.job_id),
@@ -177,13 +233,14 @@ class Bring:
         return Stored(key, spooled.sha256, spooled.bytes, picture)
 
     def _fresh_url(self, ripe: Ripe) -> str | None:
-        """Ask for the result once more before it is called lost."""
+        """Ask for the result once more before it is called lost.
+
+        Raises:
+            FluxUnavailable: nobody answered, which says nothing about the result.
+        """
         if ripe.task_id is None:
             return None
-        try:
-            again = self.flux.result(ripe.provider, ripe.task_id, ripe.polling_url)
-        except FluxUnavailable:
-            return None
+        again = self.flux.result(ripe.provider, ripe.task_id, ripe.polling_url)
         return again.url if isinstance(again, Ready) and again.url != ripe.url else None
 
     def _key(self, ripe: Ripe, picture: Picture) -> str:

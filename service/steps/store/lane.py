@@ -1,6 +1,7 @@
 """Store: the image's bytes are safe in S3 before their URL dies.
 
-Earliest deadline first; the job succeeds only after S3 has confirmed the bytes.
+Earliest deadline first; the job succeeds only after S3 has confirmed the bytes. What is kept on a
+disk has no deadline any more: it comes after the others, and only where that disk is.
 """
 
 import time
@@ -11,8 +12,9 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import case, func, insert, select, update
+from sqlalchemy import case, func, insert, or_, select, update
 
+from service import poison
 from service.clock import seconds
 from service.database import Database, Transaction
 from service.faults import fault_point
@@ -23,7 +25,9 @@ from service.metrics import READY_TO_STORED_SECONDS
 from service.models import Image, Project, jobs
 from service.moves import Moves
 from service.states import ErrorCode, Status
-from service.steps.store.bring import Again, Bring, Lost, Outcome, Ripe, Stored
+from service.steps.store.bring import Again, Bring, Kept, Lost, Outcome, Ripe, Spool, Stored
+from service.steps.store.due import claimable, lease
+from service.steps.store.tidy import say_alive, tidy
 
 log = get_log(__name__)
 
@@ -31,6 +35,11 @@ log = get_log(__name__)
 #: seconds, before it is final.
 MAX_TRIES = 6
 MAX_BACKOFF_SECONDS = 10.0
+#: When S3 is offered again what is kept; a bucket that is well takes all of it in seconds.
+KEPT_RETRY_SECONDS = 2.0
+#: After its death a URL is asked about as long as Flux does not answer, and downloaded anew as long
+#: as that fails, for so many seconds at most.
+HOPELESS_AFTER_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -45,24 +54,19 @@ class Store:
     lease_seconds: float
 
     def claim(self, limit: int) -> list[Ripe]:
-        """Take the results whose URLs die first."""
-        due = (
-            select(jobs.c.id)
-            .where(jobs.c.status == Status.STORING, jobs.c.due_at <= func.now())
-            .order_by(jobs.c.result_expires_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte()
-        )
+        """Take the results whose URLs die first, then those that are kept on this host."""
+        taken = claimable(limit, self._spool.id, is_well=self.bring.vitals.bucket_is_well)
+        dies_at = jobs.c.result_expires_at
         with self.database.transaction() as tx:
             rows = tx.rows(
                 update(jobs)
-                .where(jobs.c.id.in_(select(due.c.id)), jobs.c.project_id == Project.id)
-                .values(due_at=func.now() + seconds(self.lease_seconds))
+                .where(jobs.c.id.in_(taken), jobs.c.project_id == Project.id)
+                .values(due_at=lease(self.lease_seconds), **poison.CLAIMED)
                 .returning(
                     jobs.c.id,
-                    Project.name,
                     jobs.c.attempt_count,
+                    jobs.c.deaths,
+                    Project.name.label("project"),
                     jobs.c.tries,
                     jobs.c.model,
                     jobs.c.provider,
@@ -70,12 +74,18 @@ class Store:
                     jobs.c.polling_url,
                     jobs.c.created_at,
                     jobs.c.result_url,
-                    (jobs.c.result_expires_at <= func.now()).label("over"),
+                    jobs.c.due_at,
+                    (dies_at <= func.now()).label("over"),
+                    (dies_at <= func.now() - seconds(HOPELESS_AFTER_SECONDS)).label("hopeless"),
+                    or_(jobs.c.kept_by.is_not(None), jobs.c.deaths > 1).label("rationed"),
                 )
             )
+            spared = poison.spare(tx, self.moves, rows)
+            if rows:
+                fault_point("store.before_claim_commit")
         if rows:
             fault_point("store.after_claim")
-        return [Ripe(*row) for row in rows]
+        return [_ripe(row) for row in spared]
 
     def act(self, claim: Ripe) -> Outcome:
         """Bring the bytes to S3."""
@@ -104,16 +114,29 @@ class Store:
                 match outcome:
                     case Stored():
                         self._succeed(tx, ripe, outcome)
+                    case Kept():
+                        self._keep(tx, ripe)
                     case Lost():
                         self._lose(tx, ripe, ErrorCode.RESULT_EXPIRED, outcome.reason)
                     case Again(code=ErrorCode() as code) if ripe.tries + 1 >= MAX_TRIES:
                         self._lose(tx, ripe, code, outcome.reason)
                     case Again():
                         self._try_again(tx, ripe)
+            if any(isinstance(outcome, Kept) for _, outcome in ended):
+                say_alive(tx, self._spool.id)
+            fault_point("store.before_record_commit")
         fault_point("store.after_record")
         for ripe, outcome in ended:
             if isinstance(outcome, Stored):
-                self.bring.spool.drop(ripe.job_id)
+                self._spool.drop(ripe.job_id)
+
+    def tidy(self) -> None:
+        """Have this host's spool and the table agree."""
+        tidy(self.database, self._spool)
+
+    @property
+    def _spool(self) -> Spool:
+        return self.bring.spool
 
     def _succeed(self, tx: Transaction, ripe: Ripe, stored: Stored) -> None:
         job = tx.first(
@@ -147,6 +170,7 @@ class Store:
             attempt_number=ripe.attempt_number,
             detail={"key": stored.key, "sha256": stored.sha256, "bytes": stored.bytes},
             images=[SimpleNamespace(**image)],
+            kept_by=None,
         )
         if row is None:
             return
@@ -154,8 +178,23 @@ class Store:
         waited = (row.completed_at - row.generated_at).total_seconds()
         tx.count_after_commit(partial(READY_TO_STORED_SECONDS.observe, waited))
         tx.ring_after_commit(Message.DERIVE)
+        if ripe.rationed:
+            # more of them may wait, and S3 takes them
+            tx.ring_after_commit(Message.STORE)
+
+    def _keep(self, tx: Transaction, ripe: Ripe) -> None:
+        wait = seconds(KEPT_RETRY_SECONDS)
+        self._go_on(tx, ripe, func.now() + wait, kept_by=self._spool.id)
 
     def _lose(self, tx: Transaction, ripe: Ripe, code: ErrorCode, reason: str) -> None:
+        """Give the image up, unless somebody else has the job by now or keeps the bytes."""
+        mine = select(jobs.c.kept_by).where(
+            jobs.c.id == ripe.job_id, jobs.c.due_at == ripe.leased_until
+        )
+        row = tx.first(mine.with_for_update())
+        if row is None or row.kept_by not in {None, self._spool.id}:
+            self._try_again(tx, ripe)
+            return
         self.moves.fail(
             tx,
             ripe.job_id,
@@ -169,6 +208,18 @@ class Store:
         dies_at = jobs.c.result_expires_at
         # as long as the URL lives, one more try comes before its death
         soon = func.greatest(seconds(0.25), func.least(wait, dies_at - seconds(1.0) - func.now()))
+        then = func.now() + case((dies_at > func.now(), soon), else_=wait)
+        self._go_on(tx, ripe, then, tries=jobs.c.tries + 1)
+
+    def _go_on(
+        self,
+        tx: Transaction,
+        ripe: Ripe,
+        due_at: Any,  # noqa: ANN401 - a SQL expression
+        **columns: Any,  # noqa: ANN401 - the columns' own types
+    ) -> None:
+        """Leave a job in storing; who has lost the lease leaves the plan to who has it."""
+        is_ours = jobs.c.due_at == ripe.leased_until
         tx.execute(
             update(jobs)
             .where(
@@ -177,10 +228,30 @@ class Store:
                 jobs.c.attempt_count == ripe.attempt_number,
             )
             .values(
-                tries=jobs.c.tries + 1,
-                due_at=func.now() + case((dies_at > func.now(), soon), else_=wait),
+                due_at=case((is_ours, due_at), else_=jobs.c.due_at),
+                **poison.SURVIVED,
+                **columns,
             )
         )
+
+
+def _ripe(row: Any) -> Ripe:  # noqa: ANN401 - a Row
+    return Ripe(
+        job_id=row.id,
+        project=row.project,
+        attempt_number=row.attempt_count,
+        tries=row.tries,
+        model=row.model,
+        provider=row.provider,
+        task_id=row.task_id,
+        polling_url=row.polling_url,
+        created_at=row.created_at,
+        url=row.result_url,
+        leased_until=row.due_at,
+        over=row.over,
+        hopeless=row.hopeless,
+        rationed=row.rationed,
+    )
 
 
 def _seed(result: dict[str, Any] | None) -> Decimal | None:

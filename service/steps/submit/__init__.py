@@ -2,6 +2,7 @@
 
 from service.steps.submit.lane import Submit
 from service.steps.submit.lease import Lease
+from service.steps.submit.outcomes import Outcomes
 from service.steps.submit.send import Intent, Send
 
-__all__ = ["Intent", "Lease", "Send", "Submit"]
+__all__ = ["Intent", "Lease", "Outcomes", "Send", "Submit"]

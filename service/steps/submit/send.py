@@ -110,9 +110,11 @@ class Send:
 
         def fence() -> None:
             nonlocal sending
+            fault_point("submit.before_fence")
             if time.monotonic() > send_by:
                 raise FenceClosed("too late after the intent; nothing was sent")
             sending = True
+            fault_point("submit.before_send")
 
         try:
             model = self.catalogue.get(intent.model)

@@ -11,17 +11,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Exists, Row, exists, func, select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from service import gate
 from service.clock import seconds
 from service.database import Database, Transaction
+from service.faults import fault_point
 from service.generation import Catalogue
 from service.logs import get_log
 from service.messages import Message
-from service.models import Attempt, Delivery, DeliveryStatus, Image, Pulse, jobs
-from service.moves import Moves, note
+from service.models import Attempt, Delivery, DeliveryStatus, Image, jobs
+from service.moves import Moves
+from service.settings import OnUnconfirmed
 from service.states import AttemptOutcome, ErrorCode, Status
+from service.steps.sweep.grace import GraceClock, beat
+from service.timeline import note
 
 log = get_log(__name__)
 
@@ -62,27 +65,34 @@ class Sweep:
     #: Those that we pay, by preference, and those that we know of but do not pay any more.
     providers: Sequence[str]
     retired_providers: Sequence[str]
-    unconfirmed_grace_seconds: float
+    grace: GraceClock
+    probes: gate.Probes
 
-    def __call__(self) -> None:
-        """Run once; does nothing while another sweep runs."""
+    def __call__(self, *, by_beat: bool = False) -> None:
+        """Run once; does nothing while another sweep runs.
+
+        Workers sweep by themselves too. Only what `by_beat` is set off is a sign that beat lives.
+        """
         with self.database.transaction() as tx:
-            if not tx.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))):
-                return
-            parked = self._park_silent(tx)
-            self._fail_unconfirmed(tx)
-            self._fail_expired(tx)
-            self._reroute(tx)
-            # gates after jobs, as everybody locks them
-            for provider, count in sorted(parked.items()):
-                gate.unanswered(tx, provider, count)
-            now = {"at": func.clock_timestamp()}
-            pulse = insert(Pulse).values(name=PULSE, **now)
-            tx.execute(pulse.on_conflict_do_update(index_elements=["name"], set_=now))
-            waiting = tx.first(select(*(due(lane).label(lane.name) for lane in LANES)))
-            for lane in LANES:
-                if waiting is not None and getattr(waiting, lane.name):
-                    tx.ring_after_commit(lane)
+            if tx.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))):
+                self._sweep(tx)
+            if by_beat:
+                beat(tx, PULSE)
+        fault_point("sweep.after_commit")
+
+    def _sweep(self, tx: Transaction) -> None:
+        self.grace.tick(tx)
+        parked = self._park_silent(tx)
+        self._end_unconfirmed(tx)
+        self._fail_expired(tx)
+        self._reroute(tx)
+        # gates after jobs, as everybody locks them
+        for provider, count in sorted(parked.items()):
+            gate.unanswered(tx, provider, self.probes, count)
+        waiting = tx.first(select(*(due(lane).label(lane.name) for lane in LANES)))
+        for lane in LANES:
+            if waiting is not None and getattr(waiting, lane.name):
+                tx.ring_after_commit(lane)
 
     def _park_silent(self, tx: Transaction) -> Mapping[str, int]:
         """A worker died, or lost the database, around the paid POST: it may have been accepted.
@@ -97,7 +107,7 @@ class Sweep:
                 Status.UNCONFIRMED,
                 "The worker that sent it fell silent; waiting for Flux's webhook",
                 attempt_number=row.attempt_count,
-                due_at=func.now() + seconds(self.unconfirmed_grace_seconds),
+                due_at=func.now() + seconds(self.grace.seconds),
             )
             if moved is not None:
                 log.warning("submission_parked", job_id=str(row.id))
@@ -105,30 +115,47 @@ class Sweep:
                 parked[row.provider] += 1
         return parked
 
-    def _fail_unconfirmed(self, tx: Transaction) -> None:
+    def _end_unconfirmed(self, tx: Transaction) -> None:
         """The grace is over and nobody spoke up for the submission."""
         for row in self._overdue(tx, Status.UNCONFIRMED):
-            moved = self.moves.fail(
-                tx,
-                row.id,
-                ErrorCode.SUBMISSION_UNCONFIRMED,
-                "Flux never said whether it accepted the job; it was not sent again, "
-                "because it may have been charged",
-                attempt_number=row.attempt_count,
-            )
+            if row.on_unconfirmed is OnUnconfirmed.RESUBMIT and not row.resubmitted:
+                moved = self._send_once_more(tx, row)
+            else:
+                moved = self.moves.fail(
+                    tx,
+                    row.id,
+                    ErrorCode.SUBMISSION_UNCONFIRMED,
+                    "Flux never said whether it accepted the job; it was not sent again, "
+                    "because it may have been charged",
+                    attempt_number=row.attempt_count,
+                )
             if moved is not None:
-                log.error("submission_unconfirmed", job_id=str(row.id))
+                log.error("submission_unconfirmed", job_id=str(row.id), becomes=moved.status.value)
                 self._close(tx, row, AttemptOutcome.WRITTEN_OFF)
+                fault_point("sweep.before_commit")
+
+    def _send_once_more(self, tx: Transaction, row: Row[Any]) -> Row[Any] | None:
+        return self.moves.move(
+            tx,
+            row.id,
+            Status.QUEUED,
+            "Flux never said whether it accepted the job; it is sent once more, as was asked for, "
+            "though it may have been charged",
+            attempt_number=row.attempt_count,
+            due_at=func.now(),
+            resubmitted=True,
+        )
 
     def _fail_expired(self, tx: Transaction) -> None:
         expired = (
-            select(jobs.c.id)
+            select(jobs.c.id, jobs.c.resubmitted)
             .where(jobs.c.status == Status.QUEUED, jobs.c.expires_at <= func.now())
             .limit(BATCH)
             .with_for_update(skip_locked=True)
         )
         for row in tx.rows(expired):
-            self.moves.fail(tx, row.id, ErrorCode.EXPIRED, "It had not started by its expires_at")
+            sent = "sent once more" if row.resubmitted else "started"
+            self.moves.fail(tx, row.id, ErrorCode.EXPIRED, f"It was not {sent} by its expires_at")
 
     def _reroute(self, tx: Transaction) -> None:
         """Nobody submits to a provider that is not paid any more: what waits for it goes on."""
@@ -160,7 +187,13 @@ class Sweep:
 
     def _overdue(self, tx: Transaction, status: Status) -> list[Any]:
         return tx.rows(
-            select(jobs.c.id, jobs.c.attempt_count, jobs.c.provider)
+            select(
+                jobs.c.id,
+                jobs.c.attempt_count,
+                jobs.c.provider,
+                jobs.c.on_unconfirmed,
+                jobs.c.resubmitted,
+            )
             .where(jobs.c.status == status, jobs.c.due_at <= func.now())
             .limit(BATCH)
             # who holds a row is moving it: the sweep neither waits nor closes a circle of waits

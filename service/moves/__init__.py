@@ -1,0 +1,15 @@
+"""Changes of a job's status; only submit's claim and reindex write one besides.
+
+A move is a compare-and-set: it happens from the states that `states.ENTERED_FROM` allows and, where
+one speaks for an attempt, for that attempt only. No row back means that somebody was faster, and
+that is no error. A failure that is left again leaves nothing of itself in the row. With the move,
+in the same statement or transaction: the line of the timeline, and the callback owed to whoever
+asked for this event.
+
+`changes.py` moves; `news.py` knows what upstream's word on an attempt moves.
+"""
+
+from service.moves.changes import add_job, known
+from service.moves.news import Moves
+
+__all__ = ["Moves", "add_job", "known"]

@@ -1,0 +1,179 @@
+"""Changes of a job's status: compare, set, note, and owe the callback."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, not_, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from service.database import Transaction
+from service.documents import Document, Documents, FluxDocuments, ImageRow
+from service.ids import new_id
+from service.messages import Message
+from service.metrics import JOBS_ENDED, MAYBE_CHARGED_ENDS
+from service.models import Attempt, CallbackForm, Delivery, DeliveryStatus, jobs
+from service.states import (
+    ENTERED_FROM,
+    FAILED_FROM,
+    MAYBE_CHARGED,
+    PROMOTABLE,
+    TERMINAL,
+    UNPAID,
+    ErrorCode,
+    Status,
+)
+from service.timeline import event_type, noted
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Moves jobs; needs to know how a callback reads, in our words and in Flux's."""
+
+    documents: Documents
+    flux_documents: FluxDocuments
+
+    def move(
+        self,
+        tx: Transaction,
+        job_id: UUID,
+        to: Status,
+        message: str,
+        *,
+        sources: frozenset[Status] | None = None,
+        attempt_number: int | None = None,
+        takes_over: bool = False,
+        detail: Document | None = None,
+        images: Sequence[ImageRow] = (),
+        **columns: Any,  # noqa: ANN401 - the columns' own types
+    ) -> Row[Any] | None:
+        """Move a job, note it in the timeline, owe the callback; None if the job was elsewhere.
+
+        `sources` are the states it may be in, if they are fewer than those `to` allows. Who
+        `takes_over` has a result of another attempt than the current one, for which no failure of
+        that one matters.
+        """
+        conditions = [jobs.c.id == job_id, _enterable(to, takes_over=takes_over)]
+        if sources is not None:
+            conditions.append(jobs.c.status.in_(sorted(sources)))
+        if attempt_number is not None:
+            conditions.append(jobs.c.attempt_count == attempt_number)
+        values: dict[str, Any] = {
+            "status": to,
+            "tries": 0,
+            "deaths": 0,
+            "due_at": None,
+            "event_seq": jobs.c.event_seq + 1,
+            "completed_at": func.now() if to in TERMINAL else None,
+            "error_code": None,
+            "error_message": None,
+            "error_upstream_status": None,
+            # an attempt that was written off may be paid besides, whatever becomes of the next
+            "maybe_charged": columns.get("resubmitted", jobs.c.resubmitted),
+            **columns,
+        }
+        moved = update(jobs).where(*conditions).values(values).returning(*jobs.c).cte("moved")
+        row: Row[Any] | None = tx.first(
+            select(moved).add_cte(noted(moved, to, message, detail or {}))
+        )
+        if row is not None:
+            self._owe(tx, row, images, detail or {})
+            if to in TERMINAL:
+                tx.count_after_commit(JOBS_ENDED.labels(status=to.value).inc)
+                if row.maybe_charged:
+                    tx.count_after_commit(MAYBE_CHARGED_ENDS.inc)
+        return row
+
+    def fail(
+        self,
+        tx: Transaction,
+        job_id: UUID,
+        code: ErrorCode,
+        message: str,
+        *,
+        attempt_number: int | None = None,
+        upstream_status: int | None = None,
+        detail: Document | None = None,
+        **columns: Any,  # noqa: ANN401 - the columns' own types
+    ) -> Row[Any] | None:
+        """End a job without an image, unless it has left the states that this failure is of."""
+        doubt = {"maybe_charged": True} if code in MAYBE_CHARGED else {}
+        return self.move(
+            tx,
+            job_id,
+            Status.FAILED,
+            message,
+            sources=FAILED_FROM[code],
+            attempt_number=attempt_number,
+            detail={"code": code.value, **(detail or {})},
+            error_code=code,
+            error_message=message,
+            error_upstream_status=upstream_status,
+            **{**doubt, **columns},
+        )
+
+    def _owe(
+        self, tx: Transaction, row: Row[Any], images: Sequence[ImageRow], detail: Document
+    ) -> None:
+        event = event_type(row.status)
+        if row.callback_url is None or event not in row.callback_events:
+            return
+        if row.callback_form is CallbackForm.FLUX:
+            body = self.flux_documents.callback(row, images, detail)
+        else:
+            body = self.documents.callback(row, images, event, row.event_seq)
+        tx.execute(
+            insert(Delivery).values(
+                id=new_id(),
+                project_id=row.project_id,
+                job_id=row.id,
+                seq=row.event_seq,
+                type=event,
+                url=row.callback_url,
+                body=body,
+                status=DeliveryStatus.PENDING,
+                due_at=func.now(),
+            )
+        )
+        tx.ring_after_commit(Message.DELIVER)
+
+
+def known(number: int) -> dict[str, Any]:
+    """Return what changes with a move by which an attempt's fate is known.
+
+    A job that was sent once more stays in doubt only for what its other attempts may have cost.
+    """
+    others = exists().where(
+        Attempt.job_id == jobs.c.id,
+        Attempt.number != number,
+        or_(Attempt.outcome.is_(None), Attempt.outcome.not_in(sorted(UNPAID))),
+    )
+    return {"resubmitted": and_(jobs.c.resubmitted, others)}
+
+
+def add_job(tx: Transaction, message: str, columns: Document) -> Row[Any] | None:
+    """Insert a queued job with its first event; None if its idempotency key is taken."""
+    added = (
+        upsert(jobs)
+        .values(status=Status.QUEUED, event_seq=1, **columns)
+        .on_conflict_do_nothing(index_elements=["project_id", "idempotency_key"])
+        .returning(*jobs.c)
+        .cte("added")
+    )
+    row: Row[Any] | None = tx.first(select(added).add_cte(noted(added, Status.QUEUED, message, {})))
+    return row
+
+
+def _enterable(to: Status, *, takes_over: bool) -> ColumnElement[bool]:
+    sources = ENTERED_FROM[to]
+    plain = jobs.c.status.in_(sorted(sources - {Status.FAILED}))
+    if takes_over:
+        return jobs.c.status.in_(sorted(sources))
+    if to is Status.CANCELED:
+        # what was sent once already may be paid
+        return and_(plain, not_(jobs.c.resubmitted))
+    if Status.FAILED not in sources:
+        return plain
+    codes = sorted(PROMOTABLE[to])
+    return or_(plain, and_(jobs.c.status == Status.FAILED, jobs.c.error_code.in_(codes)))

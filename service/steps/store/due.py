@@ -1,0 +1,58 @@
+"""Which results a worker takes next, and how long they are its own."""
+
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, and_, case, func, or_, select, union_all
+
+from service.clock import seconds
+from service.models import jobs
+from service.states import Status
+
+#: So many places of a worker are never given to what is safe on a disk already.
+PLACES_FOR_DYING = 4
+#: A worker that dies over a result leaves the others so much of its URL's life.
+LAST_TRY_SECONDS = 5.0
+
+_DIES_AT = jobs.c.result_expires_at
+_IS_ALIVE = jobs.c.result_expires_at > func.now()
+_UNKEPT = jobs.c.kept_by.is_(None)
+
+
+def claimable(limit: int, spool_id: str, *, is_well: bool) -> Any:  # noqa: ANN401 - a CompoundSelect
+    """Return a query for the ids of at most `limit` due jobs, and lock them.
+
+    First one that somebody died over: two of them in a process would share their fate. Then those
+    whose URLs die first. What a spool keeps is taken only while the bucket is well, by whoever has
+    that spool or can still use the URL.
+    """
+    at_hand = or_(jobs.c.kept_by == spool_id, and_(~_UNKEPT, _IS_ALIVE))
+    suspects = _due(1, jobs.c.deaths > 0, or_(_UNKEPT, at_hand) if is_well else _UNKEPT)
+    dying = _due(limit - _count(suspects), jobs.c.deaths == 0, _UNKEPT)
+    parts = [suspects, dying]
+    if is_well:
+        left = limit - PLACES_FOR_DYING - _count(suspects) - _count(dying)
+        parts.append(_due(func.greatest(0, left), jobs.c.deaths == 0, at_hand))
+    return union_all(*(select(part.c.id) for part in parts))
+
+
+def lease(lease_seconds: float) -> ColumnElement[Any]:
+    """Return until when a claimed job is its worker's: a dying URL leaves time for another try."""
+    whole = func.now() + seconds(lease_seconds)
+    last_try = func.greatest(_DIES_AT, func.now() + seconds(2 * LAST_TRY_SECONDS))
+    shortened = func.least(whole, last_try - seconds(LAST_TRY_SECONDS))
+    return case((and_(_UNKEPT, _IS_ALIVE), shortened), else_=whole)
+
+
+def _due(limit: Any, *conditions: ColumnElement[bool]) -> CTE:  # noqa: ANN401 - a number or SQL
+    return (
+        select(jobs.c.id)
+        .where(jobs.c.status == Status.STORING, jobs.c.due_at <= func.now(), *conditions)
+        .order_by(_DIES_AT)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte()
+    )
+
+
+def _count(part: CTE) -> Any:  # noqa: ANN401 - a ScalarSelect
+    return select(func.count()).select_from(part).scalar_subquery()

@@ -1,0 +1,75 @@
+"""A job over which three workers in a row have ended is set aside; chance deaths do no harm."""
+
+from pathlib import Path
+
+from factories import ago, deliveries, due_now, job, put, run, storing, try_to_store
+from fakes.pictures import drawn
+from fakes.scripted_peer import ScriptedPeer, answer, ok
+
+from service.keys import NewKey
+from service.poison import MAX_DEATHS
+from service.states import ErrorCode, Status
+from service.steps.store.bring import Kept
+from service.wiring import Wiring
+
+PNG = drawn("PNG")
+
+
+def die(wiring: Wiring, times: int) -> None:
+    """Have so many workers claim all that is due, and end."""
+    for _ in range(times):
+        claims = wiring.store.claim(8)
+        assert claims
+        for claim in claims:
+            due_now(wiring, claim.job_id)
+
+
+def test_a_job_is_set_aside_after_three_deaths_and_its_caller_told(
+    wiring: Wiring, key: NewKey
+) -> None:
+    job_id = storing(wiring, key, "http://127.0.0.1:9/1.png")
+    die(wiring, MAX_DEATHS)
+    assert job(wiring, job_id).status is Status.STORING
+    assert wiring.store.claim(8) == []
+    row = job(wiring, job_id)
+    assert (row.status, row.error_code) == (Status.FAILED, ErrorCode.INTERNAL)
+    assert row.maybe_charged
+    assert [one.type for one in deliveries(wiring, job_id)] == ["job.failed"]
+
+
+def test_deaths_count_only_in_a_row(wiring: Wiring, key: NewKey) -> None:
+    job_id = storing(wiring, key, "http://127.0.0.1:9/1.png")
+    for _ in range(2):
+        die(wiring, MAX_DEATHS - 1)
+        try_to_store(wiring, job_id)
+        assert job(wiring, job_id).deaths == 0
+        due_now(wiring, job_id)
+    assert job(wiring, job_id).status is Status.STORING
+
+
+def test_what_was_claimed_with_a_poisonous_job_is_tried_apart_from_it(
+    wiring: Wiring, key: NewKey
+) -> None:
+    with ScriptedPeer(answer(ok(PNG))) as peer:
+        together = {storing(wiring, key, f"{peer.url}/1.png") for _ in range(3)}
+        die(wiring, 1)
+        fresh = {storing(wiring, key, f"{peer.url}/2.png") for _ in range(2)}
+        claims = wiring.store.claim(8)
+        suspects = [claim for claim in claims if claim.job_id in together]
+        assert len(suspects) == 1
+        assert {claim.job_id for claim in claims} == fresh | {suspects[0].job_id}
+        # the one that was taken kills its worker again; the others meet it no more
+        assert {claim.job_id for claim in wiring.store.claim(8)} < together
+
+
+def test_bytes_of_a_poisonous_job_are_left_to_a_person(wiring: Wiring, key: NewKey) -> None:
+    with ScriptedPeer(answer(ok(PNG))) as peer:
+        job_id = storing(wiring, key, f"{peer.url}/1.png")
+        wiring.vitals.bucket_is_away("a test says so")
+        assert run(wiring.store) == [Kept("S3 is away")]
+    wiring.vitals.bucket_answered()
+    put(wiring, job_id, deaths=MAX_DEATHS, due_at=ago(1))
+    assert wiring.store.claim(8) == []
+    wiring.store.tidy()
+    (file,) = Path(wiring.settings.spool_dir, "results").glob("*.failed")
+    assert file.read_bytes() == PNG
