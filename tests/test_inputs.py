@@ -218,5 +218,5 @@ def test_no_connection_to_the_database_is_held_while_s3_is_asked(
         alone.database, Bucket(), CATALOGUE, alone.uploads, upstream_reaches_bucket=True
     )
     body = inputs.body(project_id(wiring, key), BY_BASE64, {"image": given})
-    alone.database.dispose()
+    alone.close()
     assert base64.b64decode(body["image"]) == PNG

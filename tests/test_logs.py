@@ -150,7 +150,7 @@ def test_no_secret_is_in_any_line_of_a_jobs_whole_life(
     broken = Wiring(wiring.settings.model_copy(update={"database_url": unmigrated}))
     faulty = Api(create_app(broken).test_client(), key.api_key)
     assert faulty.post("/v1/jobs", BODY).status_code == 500
-    broken.database.dispose()
+    broken.close()
     result_url = job(wiring, job_id).result_url
     with wiring.database.transaction() as tx:
         tx.execute(text("DROP TABLE jobs CASCADE"))

@@ -37,9 +37,7 @@ def test_no_failure_is_left_for_where_it_may_come_from_again() -> None:
         assert all(to not in FAILED_FROM[code] for code in codes), to
 
 
-def test_only_before_upstream_is_known_to_have_it_a_job_goes_back_to_the_queue_or_is_withdrawn() -> (
-    None
-):
+def test_only_a_job_not_known_to_be_taken_goes_back_to_the_queue_or_is_withdrawn() -> None:
     assert ENTERED_FROM[Status.QUEUED] == {Status.SUBMITTING, Status.UNCONFIRMED}
     assert ENTERED_FROM[Status.SUBMITTING] == ENTERED_FROM[Status.CANCELED] == {Status.QUEUED}
 
@@ -50,9 +48,7 @@ def test_every_failure_comes_from_states_that_may_fail() -> None:
     assert set().union(*FAILED_FROM.values()) == ENTERED_FROM[Status.FAILED]
 
 
-def test_what_may_be_promoted_may_have_been_charged_and_held_a_slot_or_waited_for_the_next() -> (
-    None
-):
+def test_what_may_be_promoted_may_have_been_charged() -> None:
     codes = frozenset[ErrorCode]().union(*PROMOTABLE.values())
     assert codes == PROMOTABLE[Status.STORING] == MAYBE_CHARGED | {ErrorCode.EXPIRED}
     assert all(FAILED_FROM[code] <= HOLDS_SLOT for code in MAYBE_CHARGED)

@@ -18,8 +18,8 @@ def restored_copy(wiring: Wiring, rewire: Callable[..., Wiring]) -> Iterator[Wir
     """
     url = wiring.settings.database_url.get_secret_value()
     # nobody may be connected to what is copied
-    wiring.database.dispose()
+    wiring.close()
     with new_database(named(url, "postgres"), str(make_url(url).database)) as name:
         restored = rewire(database_url=SecretStr(named(url, name)))
         yield restored
-        restored.database.dispose()
+        restored.close()

@@ -79,7 +79,7 @@ def run(servers: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) ->
             patch.setenv(name, value)
         audit.allow_configured(environment)
         wiring = Wiring(load_settings(), ring=Ringing())
-        ending.callback(wiring.database.dispose)
+        ending.callback(wiring.close)
         key = wiring.keys.create("default")
         pictures = stock(wiring, key, simulator)
         simulator.clear_faults()

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from service.keys import NewKey
 from service.models import Pulse, jobs
+from service.settings import Provider
 from service.states import ErrorCode, Status
 from service.vitals import RECEIVER_FORGOTTEN_SECONDS, RECEIVER_PULSE
 from service.wiring import Wiring
@@ -96,24 +97,28 @@ def test_the_first_sweep_of_all_gives_nothing_back(patient: Wiring, key: NewKey)
 
 
 @pytest.mark.parametrize(
-    ("reached_seconds_ago", "stands_still"),
-    [(5, False), (45, True), (600, True), (RECEIVER_FORGOTTEN_SECONDS + 60, False)],
+    ("reached_seconds_ago", "status"),
+    [
+        (5, Status.FAILED),
+        (45, Status.UNCONFIRMED),
+        (600, Status.UNCONFIRMED),
+        (RECEIVER_FORGOTTEN_SECONDS + 60, Status.FAILED),
+    ],
 )
 def test_the_time_in_which_flux_could_not_reach_us_does_not_count(
-    patient: Wiring, key: NewKey, reached_seconds_ago: float, stands_still: bool
+    patient: Wiring, key: NewKey, reached_seconds_ago: float, status: Status
 ) -> None:
     job_id = parked(patient, key, left_seconds=2)
     receiver_was_reached(patient, reached_seconds_ago)
     pass_time(patient, job_id, seconds=4)
     patient.sweep()
-    expected = Status.UNCONFIRMED if stands_still else Status.FAILED
-    assert job(patient, job_id).status is expected
+    assert job(patient, job_id).status is status
 
 
 def test_where_nobody_is_asked_to_call_the_receiver_matters_to_nobody(
     rewire: Rewire, key: NewKey
 ) -> None:
-    polled = rewire(public_url="http://127.0.0.1:9", flux_provider=["cometapi"])
+    polled = rewire(public_url="http://127.0.0.1:9", flux_provider=[Provider.COMETAPI])
     assert not polled.settings.webhooks_wanted
     job_id = parked(polled, key, left_seconds=2)
     receiver_was_reached(polled, 600)

@@ -233,11 +233,9 @@ def test_a_result_is_not_taken_back_by_what_comes_after_it(wiring: Wiring, key: 
     assert [row.effect for row in inbox(wiring)] == ["moved", "unchanged", "unchanged", "progress"]
 
 
-def test_an_earlier_attempts_webhook_does_not_touch_the_present_one(
-    wiring: Wiring, key: NewKey
-) -> None:
+def test_an_earlier_attempts_no_does_not_touch_the_present_one(wiring: Wiring, key: NewKey) -> None:
     job_id = sent(wiring, key)
-    call = webhook(wiring, job_id)
+    call = webhook(wiring, job_id, status="Error", result=None)
     put(wiring, job_id, attempt_count=2)
     before = job(wiring, job_id)
     hear(wiring, call)

@@ -92,7 +92,7 @@ def without_rights(wiring: Wiring) -> Iterator[None]:
         f"ALTER DATABASE {name} SET role = {role}",
     ):
         administer(wiring, statement)
-    wiring.database.dispose()
+    wiring.close()
     yield
     administer(wiring, "SET ROLE NONE", f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 

@@ -1,4 +1,4 @@
-"""Sent once more where the caller wants that: the first result wins, all else is kept and counted."""
+"""Sent once more where the caller wants that: the first result wins, what else came is kept."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -78,9 +78,7 @@ def test_what_nobody_confirms_is_sent_once_more_and_then_fails(wiring: Wiring, k
     assert wiring.submit.claim(5) == []
 
 
-def test_a_no_to_the_second_attempt_is_no_third_submission_less(
-    wiring: Wiring, key: NewKey
-) -> None:
+def test_a_definite_no_does_not_use_up_the_second_submission(wiring: Wiring, key: NewKey) -> None:
     job_id = written_off(wiring, key).job_id
     for outcome in (NotSent("no route"), Refused(429, "full")):
         wiring.submit.record([(claimed(wiring, job_id), outcome)])
@@ -163,7 +161,7 @@ def test_a_result_of_the_first_attempt_wins_wherever_the_second_stands(
     second = way(wiring, job_id)
     hear(wiring, ready)
     row = job(wiring, job_id)
-    assert (row.status, row.attempt_count) == (Status.STORING, 1)
+    assert (row.status, row.attempt_count, row.polling_url) == (Status.STORING, 1, None)
     assert (row.result_url, row.task_id, row.cost_actual) == (URL, "task-1", Decimal(5))
     first, *others = attempts(wiring, job_id)
     assert (first.outcome, first.task_id) == (AttemptOutcome.ACCEPTED, "task-1")

@@ -137,7 +137,7 @@ def test_all_that_is_kept_is_stored_soon_after_s3_is_back(
     lane.close()
     assert lane.join(20)
     assert {job(wiring, job_id).status for job_id in job_ids} == {Status.SUCCEEDED}
-    back.database.dispose()
+    back.close()
 
 
 def test_a_workers_lease_leaves_time_for_another_try_before_the_url_dies(

@@ -64,7 +64,7 @@ def bearer(web: GunicornProcess, web_environment: dict[str, str]) -> Iterator[st
             patch.setenv(name, value)
         wiring = Wiring(load_settings())
     yield f"Authorization: Bearer {wiring.keys.create('default').api_key}"
-    wiring.database.dispose()
+    wiring.close()
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def test_a_database_that_is_away_is_told_within_three_seconds(
         metrics = client.get("/metrics").get_data(as_text=True)
         assert time.monotonic() - began < LIMIT_SECONDS
         assert "darkroom_database_up 0.0" in metrics
-        wiring.database.dispose()
+        wiring.close()
 
 
 @pytest.mark.parametrize("peer", [_nobody, silent_peer])
@@ -120,13 +120,13 @@ def test_a_bucket_that_is_away_is_told_within_three_seconds(
         # who asks while it is silent makes no further thread
         _asked(client)
         assert [thread.name for thread in threading.enumerate()].count("probe") <= 1
-        wiring.database.dispose()
+        wiring.close()
 
 
 def test_a_bucket_that_is_not_there_is_unready(settings: Settings) -> None:
     wiring = Wiring(settings.model_copy(update={"s3_bucket": "no-such-bucket"}))
     assert _asked(create_app(wiring).test_client())["bucket"] == "S3 head: 404"
-    wiring.database.dispose()
+    wiring.close()
 
 
 def test_a_database_without_our_tables_is_unready(settings: Settings) -> None:
@@ -134,7 +134,7 @@ def test_a_database_without_our_tables_is_unready(settings: Settings) -> None:
     empty = SecretStr(named(url, "postgres"))
     wiring = Wiring(settings.model_copy(update={"database_url": empty}))
     assert _asked(create_app(wiring).test_client())["database"] == "ProgrammingError"
-    wiring.database.dispose()
+    wiring.close()
 
 
 def test_metrics_show_live_jobs_the_oldest_due_rows_and_slots(

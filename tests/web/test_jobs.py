@@ -19,7 +19,8 @@ BODY = {"model": "flux-2-pro", "input": {"prompt": "a lighthouse", "width": 256,
 JOB_KEYS = [
     "id", "object", "status", "model", "input", "metadata", "priority", "on_unconfirmed",
     "batch_id", "retry_of", "parent_image_ids", "created_at", "start_at", "expires_at",
-    "submitted_at", "generated_at", "completed_at", "upstream", "cost", "images", "error", "callback", "urls",
+    "submitted_at", "generated_at", "completed_at", "upstream", "cost", "images", "error",
+    "callback", "urls",
 ]  # fmt: skip
 IMAGE_KEYS = [
     "id", "content_type", "width", "height", "bytes", "sha256", "bucket", "key", "seed", "url",

@@ -43,4 +43,4 @@ def test_another_word_is_refused_with_the_fields_name(api: Api, wrong: object) -
 def test_the_choice_is_part_of_what_an_idempotency_key_stands_for(api: Api) -> None:
     api.post("/v1/jobs", BODY, Idempotency_Key="k")
     other = api.post("/v1/jobs", {**BODY, "on_unconfirmed": "resubmit"}, Idempotency_Key="k")
-    assert other.json["code"] == "idempotency_conflict"
+    assert other.json["code"] == "idempotency_key_reused"

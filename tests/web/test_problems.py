@@ -95,7 +95,7 @@ def test_a_fault_of_ours_shows_nothing_of_our_inside(settings: Settings, key: Ne
     url = SecretStr(named(settings.database_url.get_secret_value(), "postgres"))
     wiring = Wiring(settings.model_copy(update={"database_url": url}))
     answer = Api(create_app(wiring).test_client(), key.api_key).get("/v1/jobs")
-    wiring.database.dispose()
+    wiring.close()
     assert (answer.status_code, answer.json["code"]) == (500, "internal")
     text = answer.get_data(as_text=True).lower()
     for inside in ("select", "relation", "api_keys", "traceback", "sqlalchemy", "psycopg"):

@@ -155,6 +155,6 @@ def test_who_waits_holds_no_connection_and_who_finds_no_place_goes_at_once(
         while time.monotonic() - began < 1.5:
             assert beside.get("/v1/jobs?limit=1").status_code == 200
         answers = [one.result() for one in asked]
-    small.database.dispose()
+    small.close()
     assert {status for status, _ in answers} == {202}
     assert sum(taken >= 2 for _, taken in answers) == WAITING_PLACES
