@@ -178,6 +178,8 @@ class Moves(Changes):
             due_at=func.now(),
             generated_at=func.now(),
             heard_by=heard_by,
+            # what a spool may hold is of another result
+            kept_by=None,
             result_url=result.url,
             result_expires_at=func.least(
                 result.expires_at or func.now() + seconds(self.result_lifetime_seconds),
