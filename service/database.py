@@ -33,6 +33,8 @@ def connect(url: str, *, pool_size: int, patience: Patience) -> Engine:
         f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
         # a generic plan cannot use the lanes' partial indexes: it does not know the state asked for
         " -c plan_cache_mode=force_custom_plan"
+        # what is acknowledged is on disk: a paid intent must not be lost with the server
+        " -c synchronous_commit=on"
     )
     engine = create_engine(
         url,

@@ -56,9 +56,9 @@ class Patience:
 
 #: Somebody waits for the answer: two seconds at most, whatever the database does.
 WEB = Patience(
-    silence_seconds=1.4,
-    transaction_seconds=1.7,
-    pool_timeout_seconds=0.5,
+    silence_seconds=1.5,
+    transaction_seconds=1.8,
+    pool_timeout_seconds=1.5,
     statement_timeout_ms=1_100,
     lock_timeout_ms=900,
 )

@@ -16,10 +16,11 @@ from service.errors import Busy
 
 #: Requests of callers that one process works on at a time.
 PLACES = 16
-#: Requests that may wait for a place; more are answered 503 at once.
-WAITING = 40
-#: How long one waits, seconds.
-WAIT_SECONDS = 1.5
+#: Requests that may wait for a place; more are answered 503 at once. A burst of a few hundred is
+#: an ordinary caller's.
+WAITING = 240
+#: How long one waits, seconds; with the database away a place is given back in two at most.
+WAIT_SECONDS = 15.0
 #: Threads that callers cannot take.
 RESERVED = 8
 #: What runs on them.

@@ -86,6 +86,11 @@ class Api:
             for status in _ALIVE
         )
 
+    def calling(self) -> bool:
+        """Say whether the service itself knows of a callback that it still has to make."""
+        callbacks = (job["callback"] for job in self.jobs().values())
+        return any(one is not None and one["status"] == "pending" for one in callbacks)
+
     def jobs(self) -> dict[str, Document]:
         """Return every job of every project, with its project under `project`."""
         return {
