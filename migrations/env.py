@@ -30,7 +30,12 @@ def run() -> None:
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
         # ends the transaction that the statement began: Alembic commits only one of its own
         connection.commit()
-        context.configure(connection=connection, target_metadata=Base.metadata)
+        context.configure(
+            connection=connection,
+            target_metadata=Base.metadata,
+            # the locks of one migration are not held while the next one reads whole tables
+            transaction_per_migration=True,
+        )
         with context.begin_transaction():
             context.run_migrations()
     engine.dispose()

@@ -166,12 +166,13 @@ class Outage:
         Raises:
             DatabaseUnavailable: it was silent a moment ago.
         """
-        self._admit()
+        turn = self._admit()
         token = _asking.set(_Asking(self._patience))
         try:
             yield
         finally:
             _asking.reset(token)
+            self._pass_on(turn)
 
     def began(self) -> None:
         """Note that the database was silent just now."""
@@ -181,11 +182,22 @@ class Outage:
         """Note that it answers."""
         self._ask_again_at = 0.0
 
-    def _admit(self) -> None:
+    def _admit(self) -> float:
+        """Return until when the others go without; 0 if all may ask."""
         with self._lock:
             if not self._ask_again_at:
-                return
+                return 0.0
             now = time.monotonic()
             if now < self._ask_again_at:
                 raise DatabaseUnavailable(DatabaseSilent.__name__)
             self._ask_again_at = now + self._patience.silence_seconds
+            return self._ask_again_at
+
+    def _pass_on(self, turn: float) -> None:
+        """Let the next one ask if who had the turn found neither an answer nor silence.
+
+        It was refused, or found no connection free: that says nothing to the others.
+        """
+        with self._lock:
+            if turn and self._ask_again_at == turn:
+                self._ask_again_at = time.monotonic()

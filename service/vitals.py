@@ -68,10 +68,11 @@ class Vitals:
             self.bucket_is_away(reason)
 
     def bucket_is_away(self, reason: str) -> None:
-        """Hold at once: a check has failed."""
+        """Hold at once: it takes no bytes, and `reason` says why."""
         if self.bucket_is_well:
             log.error("bucket_unwell", reason=reason)
-        self.hold(_BUCKET, "S3 does not take results")
+        # S3's own code alone: which request met it is for the log
+        self.hold(_BUCKET, f"S3 does not take results: {reason.rpartition(': ')[2]}")
 
     def bucket_answered(self) -> None:
         """Note that S3 has taken bytes."""

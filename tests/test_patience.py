@@ -17,7 +17,7 @@ from sqlalchemy import func, insert, select, text
 from service.database import Database, Transaction
 from service.errors import DatabaseUnavailable
 from service.models import Pulse
-from service.patience import WEB
+from service.patience import WEB, WORKERS, Outage
 
 #: Several times our patience, and well below what a silent connection takes by itself.
 LIMIT_SECONDS = 5.0
@@ -190,3 +190,35 @@ def test_neither_connections_nor_threads_are_left_behind(
         return int(found[0])
 
     wait_until(connections, lambda count: count <= POOL_SIZE)
+
+
+def test_an_asker_who_was_refused_leaves_the_question_to_the_next() -> None:
+    outage = Outage(WORKERS)
+    outage.began()
+
+    def is_refused() -> bool:
+        try:
+            with pytest.raises(ConnectionRefusedError), outage.asking():
+                raise ConnectionRefusedError
+        except DatabaseUnavailable:
+            return False
+        return True
+
+    wait_until(is_refused, bool)
+    # at once, not after all the time that silence would have taken
+    assert is_refused()
+
+
+def test_while_one_asks_after_a_silence_the_others_go_without() -> None:
+    outage = Outage(WORKERS)
+    outage.began()
+
+    def is_shut_out() -> bool:
+        try:
+            with outage.asking(), pytest.raises(DatabaseUnavailable), outage.asking():
+                pass
+        except DatabaseUnavailable:
+            return False
+        return True
+
+    wait_until(is_shut_out, bool)

@@ -41,13 +41,13 @@ def test_one_failed_put_is_a_hiccup_two_in_a_row_hold(vitals: Vitals) -> None:
     vitals.bucket_failed("S3 put: SlowDown")
     assert vitals.trouble() is None
     vitals.bucket_failed("S3 put: SlowDown")
-    assert vitals.trouble() == "S3 does not take results"
+    assert vitals.trouble() == "S3 does not take results: SlowDown"
     assert not vitals.bucket_is_well
 
 
-def test_a_failed_check_holds_at_once(vitals: Vitals) -> None:
-    vitals.bucket_is_away("S3 head: ConnectTimeoutError")
-    assert vitals.trouble() == "S3 does not take results"
+def test_a_failed_probe_holds_at_once_and_says_why(vitals: Vitals) -> None:
+    vitals.bucket_is_away("S3 put: AccessDenied")
+    assert vitals.trouble() == "S3 does not take results: AccessDenied"
 
 
 def test_a_bucket_that_is_back_releases_and_has_the_spool_drained(
@@ -55,7 +55,7 @@ def test_a_bucket_that_is_back_releases_and_has_the_spool_drained(
 ) -> None:
     vitals.bucket_answered()
     assert ringing.rung == []
-    vitals.bucket_is_away("S3 head: ConnectTimeoutError")
+    vitals.bucket_is_away("S3 put: ConnectTimeoutError")
     vitals.bucket_answered()
     assert vitals.trouble() is None
     assert ringing.rung == [Message.STORE]
@@ -70,10 +70,10 @@ def test_a_spool_without_room_holds_as_long_as_it_is_full(vitals: Vitals, spool:
 
 def test_every_trouble_is_named_and_each_is_released_by_itself(vitals: Vitals) -> None:
     vitals.hold("receiver", "nobody answers")
-    vitals.bucket_is_away("S3 head: 503")
-    assert vitals.trouble() == "S3 does not take results; nobody answers"
+    vitals.bucket_is_away("S3 put: 503")
+    assert vitals.trouble() == "S3 does not take results: 503; nobody answers"
     vitals.release("receiver")
-    assert vitals.trouble() == "S3 does not take results"
+    assert vitals.trouble() == "S3 does not take results: 503"
     vitals.release("receiver")
 
 
@@ -82,7 +82,7 @@ def test_it_is_logged_when_it_changes_and_not_each_time_it_is_asked(
 ) -> None:
     for _ in range(5):
         vitals.trouble()
-    vitals.bucket_is_away("S3 head: 503")
+    vitals.bucket_is_away("S3 put: 503")
     for _ in range(5):
         vitals.trouble()
     vitals.bucket_answered()

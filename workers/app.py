@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from celery import Celery, Task, bootsteps, signals
+from celery.worker import state
 
 from service.logs import configure_logs, get_log
 from service.queue import CONSUMER_TIMEOUT_SECONDS, IO_QUEUE, CelerySender, make_celery
@@ -62,7 +63,7 @@ class HearingStep(bootsteps.StartStopStep):
     def start(self, parent: object) -> None:
         """Begin to watch."""
         queues = getattr(parent, "app").amqp.queues.consume_from  # noqa: B009 - untyped
-        hearing = Hearing(celery, queues, _end_process)
+        hearing = Hearing(celery, queues, lambda: bool(state.active_requests), _end_process)
         signals.task_received.connect(lambda **_: hearing.hear(), weak=False)
         Rounds({"hearing": (LOOK_AT_QUEUES_SECONDS, hearing.look)}).start()
 

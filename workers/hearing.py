@@ -12,7 +12,7 @@ from celery import Celery
 from service.logs import get_log
 
 LOOK_AT_QUEUES_SECONDS = 10.0
-#: A minute: longer than any task of ours, and than Celery takes to find its broker again.
+#: A minute: longer than Celery takes to find its broker again.
 DEAF_LOOKS = 6
 
 log = get_log(__name__)
@@ -22,11 +22,20 @@ class Hearing:
     """Watches one worker's consumer."""
 
     def __init__(
-        self, celery: Celery, queues: Iterable[str], end_process: Callable[[], object]
+        self,
+        celery: Celery,
+        queues: Iterable[str],
+        is_busy: Callable[[], bool],
+        end_process: Callable[[], object],
     ) -> None:
-        """Watch queues; `end_process` lets the supervisor start a new worker."""
+        """Watch queues; `end_process` lets the supervisor start a new worker.
+
+        Who `is_busy` with a task may have no child free for another, and is not deaf. Every task
+        ends: whatever it asks has a timeout.
+        """
         self._celery = celery
         self._queues = tuple(queues)
+        self._is_busy = is_busy
         self._end_process = end_process
         self._has_heard = False
         self._deaf_looks = 0
@@ -37,7 +46,7 @@ class Hearing:
 
     def look(self) -> None:
         """Look whether messages wait that nobody takes; every LOOK_AT_QUEUES_SECONDS."""
-        is_deaf = not self._has_heard and self._something_waits()
+        is_deaf = not (self._has_heard or self._is_busy()) and self._something_waits()
         self._has_heard = False
         self._deaf_looks = self._deaf_looks + 1 if is_deaf else 0
         if self._deaf_looks >= DEAF_LOOKS:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS = 3.0
 #: Of the check, to connect and to read: whoever asks whether S3 is there wants to know soon.
 _CHECK_SECONDS = 1.2
+#: Of the probe, likewise: a far or a busy S3 may take longer than the check waits, but not this.
+_PROBE_SECONDS = 2.5
+_PROBE = b"Darkroom tries whether S3 takes bytes.\n"
 _CACHE_CONTROL = "private, max-age=31536000, immutable"
 #: Errors of S3's that say nothing about the bucket (S3 API reference, list of error codes).
 _ABOUT_THE_OBJECT = frozenset(
@@ -72,6 +75,10 @@ class ObjectStore:
     @cached_property
     def _quick_client(self) -> "S3Client":
         return self._connect(_CHECK_SECONDS)
+
+    @cached_property
+    def _probing_client(self) -> "S3Client":
+        return self._connect(_PROBE_SECONDS)
 
     def put_file(
         self, key: str, spooled: Spooled, content_type: str, metadata: dict[str, str]
@@ -219,6 +226,17 @@ class ObjectStore:
             self._quick_client.head_bucket(Bucket=self.bucket)
         except (BotoCoreError, ClientError) as error:
             raise StorageUnavailable(_reason("head", error)) from error
+
+    def probe(self, key: str) -> None:
+        """Store a small object of no worth; under six seconds, whatever the answer.
+
+        Raises:
+            StorageUnavailable: S3 does not take it, or does not say so.
+        """
+        try:
+            self._probing_client.put_object(Bucket=self.bucket, Key=key, Body=_PROBE)
+        except (BotoCoreError, ClientError) as error:
+            raise StorageUnavailable(_reason("put", error)) from error
 
     def _head_checksum(self, key: str, size_bytes: int) -> str | None:
         """Ask for the checksum where the answer to the PUT gave none; the size must fit as well."""

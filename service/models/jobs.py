@@ -67,6 +67,8 @@ class Job(Base):
     tries: Mapped[int] = mapped_column(server_default=text("0"))
     #: Claims in a row whose worker never said what came of them: the job may have killed it.
     deaths: Mapped[int] = mapped_column(server_default=text("0"))
+    #: How often S3 has said no to the very bytes of this result; back to 0 with each move.
+    refusals: Mapped[int] = mapped_column(server_default=text("0"))
     #: Number of the last event; events are numbered per job.
     event_seq: Mapped[int] = mapped_column(server_default=text("1"))
 

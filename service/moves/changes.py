@@ -63,6 +63,7 @@ class Changes:
             "status": to,
             "tries": 0,
             "deaths": 0,
+            "refusals": 0,
             "due_at": None,
             "event_seq": jobs.c.event_seq + 1,
             "completed_at": func.now() if to in TERMINAL else None,

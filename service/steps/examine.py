@@ -12,13 +12,13 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.postgresql import insert
 
 from service.clock import seconds
-from service.database import Database, Transaction
+from service.database import Database
 from service.errors import AddressForbidden, StorageUnavailable, TransientError
 from service.logs import get_log
 from service.models import HELD_PULSE, FluxWebhook, Pulse
+from service.pulses import beat
 from service.signing.presence import PresenceSigner
 from service.vitals import RECEIVER_FORGOTTEN_SECONDS, RECEIVER_PULSE, Vitals
 
@@ -31,7 +31,6 @@ NEWEST_WEBHOOKS = 20
 #: What nobody has said for so long is written off, seconds.
 FORGOTTEN_SECONDS = 3600.0
 
-_PROBE = b"Darkroom tries whether S3 takes bytes.\n"
 _RECEIVER = "receiver"
 
 log = get_log(__name__)
@@ -43,8 +42,8 @@ class Bucket(Protocol):
     def check(self) -> None:
         """Ask whether the bucket is there, or raise StorageUnavailable."""
 
-    def put_bytes(self, key: str, body: bytes, content_type: str) -> None:
-        """Store an object, or raise StorageUnavailable."""
+    def probe(self, key: str) -> None:
+        """Store a small object of no worth there, or raise StorageUnavailable."""
 
 
 class Answer(Protocol):
@@ -68,7 +67,7 @@ class Examine:
     database: Database
     vitals: Vitals
     bucket: Bucket
-    #: A small object of no worth.
+    #: Where it is probed.
     probe_key: str
     #: Asks a web process by its public path; raises AddressForbidden or a TransientError.
     get: Callable[[str], Answer]
@@ -76,15 +75,18 @@ class Examine:
     _failed_answers: int = field(default=0, init=False)
 
     def look_at_bucket(self) -> None:
-        """Ask it; one that has failed must take bytes before it counts as well again."""
+        """Ask it; one that does not answer soon must take bytes, or nothing is bought.
+
+        A bucket that is only slow to answer takes them, and goes on counting as well.
+        """
+        if self.vitals.bucket_is_well and self._bucket_answers():
+            return
         try:
-            if self.vitals.bucket_is_well:
-                self.bucket.check()
-            else:
-                self.bucket.put_bytes(self.probe_key, _PROBE, "text/plain")
-                self.vitals.bucket_answered()
+            self.bucket.probe(self.probe_key)
         except StorageUnavailable as error:
             self.vitals.bucket_is_away(str(error))
+        else:
+            self.vitals.bucket_answered()
 
     def look_at_receiver(self) -> None:
         """Ask a web process where Flux is told to call.
@@ -97,7 +99,7 @@ class Examine:
             self._failed_answers = 0
             self.vitals.release(_RECEIVER)
             with self.database.transaction() as tx:
-                _beat(tx, RECEIVER_PULSE)
+                beat(tx, RECEIVER_PULSE)
             return
         self._failed_answers += 1
         log.warning("receiver_unreached", reason=reason, times=self._failed_answers)
@@ -119,7 +121,15 @@ class Examine:
                 delete(Pulse).where(told, Pulse.at < func.now() - seconds(FORGOTTEN_SECONDS))
             )
             if trouble is not None:
-                _beat(tx, HELD_PULSE + trouble)
+                beat(tx, HELD_PULSE + trouble)
+
+    def _bucket_answers(self) -> bool:
+        try:
+            self.bucket.check()
+        except StorageUnavailable as error:
+            log.info("bucket_check_failed", reason=str(error))
+            return False
+        return True
 
     def _why_not_ours(self) -> str | None:
         """Return why the answer is not one of our web processes'; None if it is."""
@@ -161,9 +171,3 @@ class Examine:
                 )
             )
         return bool(called) or pulse is None or pulse.proved or pulse.forgotten
-
-
-def _beat(tx: Transaction, name: str) -> None:
-    now = {"at": func.clock_timestamp()}
-    pulse = insert(Pulse).values(name=name, **now)
-    tx.execute(pulse.on_conflict_do_update(index_elements=["name"], set_=now))

@@ -2,7 +2,9 @@
 
 The first question comes when webhooks have usually arrived, further ones at an interval. When Flux
 says after the deadline that it has no result, the job fails as `upstream_timeout`, and a late
-webhook may still promote it. No answer says nothing: the questions go on, but not for ever.
+webhook may still promote it. No answer says nothing: the questions go on, but not for ever. A
+question holds no bytes of the job: a worker that dies over one says nothing of the job either, and
+the job is asked about again.
 """
 
 import time
@@ -13,7 +15,6 @@ from uuid import UUID
 
 from sqlalchemy import Row, func, select, update
 
-from service import poison
 from service.clock import seconds
 from service.database import Database, Transaction
 from service.errors import FluxUnavailable
@@ -86,7 +87,6 @@ class Poll:
                 .values(
                     due_at=func.now() + seconds(self.lease_seconds),
                     tries=jobs.c.tries + 1,
-                    **poison.CLAIMED,
                 )
                 .returning(
                     jobs.c.id,
@@ -97,15 +97,13 @@ class Poll:
                     jobs.c.polling_url,
                     (waited >= seconds(self.deadline_seconds)).label("overdue"),
                     (waited >= seconds(give_up_seconds)).label("hopeless"),
-                    jobs.c.deaths,
                 )
             )
-            spared = poison.spare(tx, self.moves, rows)
             if rows:
                 fault_point("poll.before_claim_commit")
         if rows:
             fault_point("poll.after_claim")
-        return [_question(row) for row in spared]
+        return [_question(row) for row in rows]
 
     def act(self, claim: Question) -> Result | FluxUnavailable:
         """Ask once."""
@@ -169,8 +167,7 @@ class Poll:
             )
             .values(
                 due_at=func.now()
-                + seconds(self.interval_seconds(question.provider, question.model)),
-                **poison.SURVIVED,
+                + seconds(self.interval_seconds(question.provider, question.model))
             )
         )
 

@@ -4,6 +4,7 @@ A discarded upload is marked before its bytes are deleted, and its row goes last
 two of these, the next run finds the row due and does the same again.
 """
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ Sink = Callable[[bytes], object]
 DISCARD_LEASE_SECONDS = 600.0
 #: Uploads claimed at a time.
 DISCARD_BATCH = 100
+#: How long one call goes on with further ones: it keeps a worker's child from all other tasks.
+DISCARD_SECONDS = 20.0
 
 
 class Spool(Protocol):
@@ -108,13 +111,22 @@ class Discard:
 
     database: Database
     bucket: Bucket
+    turn_seconds: float = DISCARD_SECONDS
 
     def __call__(self) -> None:
-        """Discard all that have expired, as long as S3 deletes them."""
+        """Discard what has expired, as long as S3 deletes it and the turn lasts.
+
+        What is left is due for another call, at the latest when its lease has passed.
+        """
+        turn_ends_at = time.monotonic() + self.turn_seconds
         while expired := self.claim(DISCARD_BATCH):
-            ended = [(upload, self.act(upload)) for upload in expired]
+            ended = []
+            for one in expired:
+                ended.append((one, self.act(one)))
+                if not ended[-1][1] or time.monotonic() >= turn_ends_at:
+                    break
             self.record(ended)
-            if not all(is_gone for _, is_gone in ended):
+            if len(ended) < len(expired) or not ended[-1][1]:
                 return
 
     def claim(self, limit: int) -> list[Row[Any]]:

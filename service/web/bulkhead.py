@@ -1,23 +1,33 @@
 """Callers have places of their own, so that webhooks and probes always find a thread.
 
-A request holds its place until its answer is sent. Those that find none wait for one, a bounded
+A request holds its place from when its body is there until its answer is sent: a client that sends
+slowly keeps a thread, but no place. Longer bodies, and those of unknown length, are read as they
+are worked on and can take only some of the places. Those that find none wait for one, a bounded
 number of them for a bounded time. There are more threads than both together can take: the others
 are for Flux, whose webhooks nobody repeats for long, and for whoever asks whether we are alive.
 """
 
+import io
 import threading
+import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, request
 from werkzeug.wsgi import ClosingIterator
 
 from service.errors import Busy
+from service.web.parsing import MAX_BODY_BYTES
 
 #: Requests of callers that one process works on at a time.
 PLACES = 16
-#: Requests that may wait for a place; more are answered 503 at once. A burst of a few hundred is
-#: an ordinary caller's.
+#: Of these, how many may be read while they are worked on.
+LONG_PLACES = 8
+#: Up to this length a body is read before its request takes a place, bytes.
+SHORT_BODY_BYTES = MAX_BODY_BYTES
+#: Requests that may be read, or wait for a place; more are answered 503 at once. A burst of a few
+#: hundred is an ordinary caller's.
 WAITING = 240
 #: How long one waits, seconds; with the database away a place is given back in two at most.
 WAIT_SECONDS = 15.0
@@ -40,31 +50,70 @@ class Bulkhead:
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
         self._places = threading.BoundedSemaphore(PLACES)
+        self._long = threading.BoundedSemaphore(LONG_PLACES)
         self._waiting = threading.BoundedSemaphore(WAITING)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request, or have it answered that there is no room."""
         if environ["PATH_INFO"].startswith(RESERVED_PATHS):
             return self._app(environ, start_response)
-        if not self._take():
+        held = self._admit(environ)
+        if held is None:
             environ[_BUSY] = True
             return self._app(environ, start_response)
         try:
             answer = self._app(environ, start_response)
         except BaseException:
-            self._places.release()
+            held.close()
             raise
-        return ClosingIterator(answer, self._places.release)
+        return ClosingIterator(answer, held.close)
 
-    def _take(self) -> bool:
-        if self._places.acquire(blocking=False):
-            return True
+    def _admit(self, environ: WSGIEnvironment) -> ExitStack | None:
+        """Return what gives the request's places back; None if there is no room."""
+        length = _length(environ)
+        if length == 0 and self._places.acquire(blocking=False):
+            return _holding(self._places)
         if not self._waiting.acquire(blocking=False):
-            return False
+            return None
         try:
-            return self._places.acquire(timeout=WAIT_SECONDS)
+            if length is not None and length <= SHORT_BODY_BYTES:
+                _take_in(environ, length)
+                return self._wait_for(self._places)
+            return self._wait_for(self._long, self._places)
         finally:
             self._waiting.release()
+
+    def _wait_for(self, *wanted: threading.BoundedSemaphore) -> ExitStack | None:
+        give_up_at = time.monotonic() + WAIT_SECONDS
+        held = ExitStack()
+        for places in wanted:
+            if not places.acquire(timeout=max(0.0, give_up_at - time.monotonic())):
+                held.close()
+                return None
+            held.callback(places.release)
+        return held
+
+
+def _holding(places: threading.BoundedSemaphore) -> ExitStack:
+    held = ExitStack()
+    held.callback(places.release)
+    return held
+
+
+def _length(environ: WSGIEnvironment) -> int | None:
+    """Return the body's length in bytes; None if only its end will tell."""
+    if environ.get("HTTP_TRANSFER_ENCODING"):
+        return None
+    return int(environ.get("CONTENT_LENGTH") or 0)
+
+
+def _take_in(environ: WSGIEnvironment, length: int) -> None:
+    """Read the body; the app notices for itself when it has ended early."""
+    try:
+        body = environ["wsgi.input"].read(length)
+    except OSError:
+        body = b""
+    environ["wsgi.input"] = io.BytesIO(body)
 
 
 def register_bulkhead(app: Flask) -> None:

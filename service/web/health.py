@@ -14,7 +14,7 @@ from service.clients.spool import ResultSpool
 from service.errors import ServiceError
 from service.logs import get_log
 from service.metrics import registry
-from service.steps.watch import Health
+from service.steps.watch import COUNTED_JOBS, Health
 from service.web.alarms import alarms
 from service.web.probing import NoAnswer, Probe, outcome
 from service.wiring import Wiring
@@ -87,11 +87,10 @@ class _Tables:
         yield _value("darkroom_database_up", "Whether the database answers", health is not None)
         if health is None:
             return
-        yield _family("darkroom_jobs", "Jobs on their way", "status", health.live_jobs)
-        yield _family(
-            "darkroom_oldest_due_seconds", "Age of the oldest due row", "lane",
-            health.oldest_due_seconds,
-        )  # fmt: skip
+        text = f"Jobs on their way; at least, from {COUNTED_JOBS:,} on"
+        yield _family("darkroom_jobs", text, "status", health.live_jobs)
+        text = f"Age of the oldest due row; at least, with {COUNTED_JOBS:,} jobs queued"
+        yield _family("darkroom_oldest_due_seconds", text, "lane", health.oldest_due_seconds)
         slots = {**dict.fromkeys(self._providers, 0), **health.slots_in_use}
         yield _family("darkroom_slots_in_use", "Tasks held upstream", "provider", slots)
         gates = {name: int(name in health.closed_gates) for name in self._providers}

@@ -43,7 +43,7 @@ class Upkeep(Parts):
             database=self.database,
             vitals=self.vitals,
             bucket=self.object_store,
-            probe_key=f"{self.settings.s3_prefix}probe",
+            probe_key=f"{self.settings.s3_prefix}.darkroom/probe",
             get=self._get_own,
             presence=self.presence,
         )

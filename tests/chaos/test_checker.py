@@ -103,7 +103,7 @@ BROKEN: dict[Broken, Callable[[], Evidence]] = {
     Broken.FORGED: lambda: replace(KEPT, heard=[CALL, replace(CALL, verified=False)]),
     Broken.TWO_IDS: lambda: replace(KEPT, heard=[CALL, replace(CALL, webhook_id="dlv_2")]),
     Broken.UNKNOWN_EVENT: lambda: replace(KEPT, heard=[CALL, replace(CALL, type="job.failed")]),
-    Broken.REPEATED: lambda: replace(KEPT, heard=[CALL] * 18),
+    Broken.REPEATED: lambda: replace(KEPT, heard=[CALL] * 34),
 }
 
 

@@ -178,6 +178,8 @@ def test_a_silent_server_holds_nobody_up_for_long(
         with pytest.raises(StorageUnavailable):
             patient.check()
         with pytest.raises(StorageUnavailable):
+            patient.probe("k")
+        with pytest.raises(StorageUnavailable):
             quick.put_file("k", spooled, "image/png", {})
         assert time.monotonic() - began < 30
 

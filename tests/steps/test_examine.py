@@ -16,18 +16,25 @@ from service.vitals import RECEIVER_FORGOTTEN_SECONDS
 from service.wiring import Wiring
 
 UNREACHED = "the receiver does not answer at PUBLIC_URL"
-AWAY = "S3 does not take results"
+AWAY = "S3 does not take results: AccessDenied"
+
+
+DENIED = b"<Error><Code>AccessDenied</Code></Error>"
 
 
 class Moody:
-    """S3 as far as a small question goes: well, or 503 to everything."""
+    """S3 as far as a small question goes: the methods in `refused` are answered 403."""
 
     def __init__(self) -> None:
-        self.is_well = True
+        self.refused: set[str] = set()
 
     def __call__(self, sock: socket.socket, peer: ScriptedPeer) -> None:
-        head = b"200 OK" if self.is_well else b"503 Service Unavailable"
-        answer(b"HTTP/1.1 %b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % head)(sock, peer)
+        method = peer.read_request(sock).split()[0].decode()
+        is_refused = method in self.refused
+        head = b"403 Forbidden" if is_refused else b"200 OK"
+        body = DENIED if is_refused and method != "HEAD" else b""
+        length = b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body)
+        sock.sendall(b"HTTP/1.1 %b\r\n%b%b" % (head, length, body))
 
 
 @pytest.fixture
@@ -54,33 +61,50 @@ def test_a_bucket_that_answers_is_well(wiring: Wiring, ringing: Ringing) -> None
     assert ringing.rung == []
 
 
-def test_a_bucket_that_fails_a_check_must_take_bytes_before_anything_is_bought(
+def asked_for(peer: ScriptedPeer) -> list[str]:
+    return [request.split()[0].decode() for request in peer.requests]
+
+
+def test_a_bucket_that_takes_no_bytes_must_take_some_before_anything_is_bought(
     sick: Wiring, moody: Moody, peer: ScriptedPeer, ringing: Ringing
 ) -> None:
     sick.examine.look_at_bucket()
     assert sick.vitals.trouble() is None
-    moody.is_well = False
+    moody.refused = {"HEAD", "PUT"}
     sick.examine.look_at_bucket()
     assert sick.vitals.trouble() == AWAY
-    moody.is_well = True
+    moody.refused = set()
     sick.examine.look_at_bucket()
     assert sick.vitals.trouble() is None
-    assert [request.split()[0] for request in peer.requests] == [b"HEAD", b"HEAD", b"PUT"]
+    assert asked_for(peer) == ["HEAD", "HEAD", "PUT", "PUT"]
     assert ringing.rung == [Message.STORE]
+
+
+def test_a_bucket_that_fails_a_check_and_takes_bytes_is_well(
+    sick: Wiring, moody: Moody, peer: ScriptedPeer, ringing: Ringing
+) -> None:
+    moody.refused = {"HEAD"}
+    for _ in range(3):
+        sick.examine.look_at_bucket()
+        assert sick.vitals.trouble() is None
+    assert asked_for(peer) == ["HEAD", "PUT"] * 3
+    assert ringing.rung == []
 
 
 def test_nothing_is_bought_while_the_bucket_is_away(wiring: Wiring, key: NewKey) -> None:
     enqueue(wiring, key)
-    wiring.vitals.bucket_is_away("S3 head: ConnectTimeoutError")
+    wiring.vitals.bucket_is_away("S3 put: ConnectTimeoutError")
     assert wiring.submit.claim(1) == []
     wiring.examine.look_at_bucket()
     assert len(wiring.submit.claim(1)) == 1
 
 
 def test_the_probe_is_taken_by_a_real_bucket(wiring: Wiring) -> None:
-    wiring.vitals.bucket_is_away("S3 head: ConnectTimeoutError")
+    wiring.vitals.bucket_is_away("S3 put: ConnectTimeoutError")
     wiring.examine.look_at_bucket()
     assert wiring.vitals.bucket_is_well
+    prefix = f"{wiring.settings.s3_prefix}.darkroom/"
+    assert f"{prefix}probe" in dict(wiring.object_store.listing(prefix))
 
 
 def asked(wiring: Wiring, times: int) -> str | None:

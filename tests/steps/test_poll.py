@@ -228,26 +228,16 @@ def test_a_foreign_polling_url_is_not_asked(rewire: Rewire, key: NewKey) -> None
     assert b"x-key: simulator-key" in peer.requests[0]
 
 
-def test_a_job_that_kills_whoever_asks_about_it_is_set_aside_after_three_deaths(
-    wiring: Wiring, key: NewKey
-) -> None:
-    job_id, other = generating(wiring, key), generating(wiring, key)
-    put(wiring, other, due_at=ago(-60))
-    for _ in range(MAX_DEATHS):
-        assert [question.job_id for question in wiring.poll.claim(5)] == [job_id]
-        due_now(wiring, job_id)
-    due_now(wiring, other)
-    assert [question.job_id for question in wiring.poll.claim(5)] == [other]
-    row = job(wiring, job_id)
-    assert (row.status, row.error_code) == (Status.FAILED, ErrorCode.INTERNAL)
-    assert row.maybe_charged
-    assert len(deliveries(wiring, job_id)) == 1
-
-
-def test_questions_that_are_answered_are_no_deaths(wiring: Wiring, key: NewKey) -> None:
-    job_id = generating(wiring, key)
-    for said in (InProgress("Pending"), FluxUnavailable("500")) * MAX_DEATHS:
-        due_now(wiring, job_id)
-        (question,) = wiring.poll.claim(1)
-        wiring.poll.record([(question, said)])
-        assert job(wiring, job_id).deaths == 0
+def test_workers_that_die_over_a_question_cost_no_job(wiring: Wiring, key: NewKey) -> None:
+    asked, heard = generating(wiring, key), generating(wiring, key)
+    for _ in range(MAX_DEATHS + 1):
+        due_now(wiring, asked)
+        due_now(wiring, heard)
+        assert len(wiring.poll.claim(5)) == 2
+    due_now(wiring, asked)
+    (question,) = wiring.poll.claim(5)
+    wiring.poll.record([(question, READY)])
+    hear(wiring, webhook(wiring, heard))
+    for job_id in (asked, heard):
+        row = job(wiring, job_id)
+        assert (row.status, row.deaths) == (Status.STORING, 0)

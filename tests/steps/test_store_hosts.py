@@ -8,14 +8,14 @@ import pytest
 from factories import Rewire, ago, deliveries, due_now, job, put, run, storing
 from fakes.pictures import drawn
 from fakes.scripted_peer import ScriptedPeer, answer, ok
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from service.keys import NewKey
-from service.models import SPOOL_PULSE, Pulse
+from service.models import SPOOL_PULSE, Pulse, jobs
 from service.states import ErrorCode, Status
 from service.steps.store.bring import Again, Kept, Lost
 from service.steps.store.lane import MAX_TRIES
-from service.steps.store.tidy import FORGOTTEN_AFTER_SECONDS
+from service.steps.store.tidy import FORGOTTEN_AFTER_SECONDS, STEADY_SECONDS
 from service.wiring import Wiring
 
 PNG = drawn("PNG")
@@ -38,11 +38,11 @@ def keep(wiring: Wiring, key: NewKey, **columns: object) -> UUID:
     return job_id
 
 
-def age(wiring: Wiring, seconds: float) -> None:
-    """Let it be so long since any spool was looked after."""
+def age(wiring: Wiring, seconds: float, pulses: str = "") -> None:
+    """Let what is known of spools be so much older."""
     with wiring.database.transaction() as tx:
         past = Pulse.at - timedelta(seconds=seconds)
-        tx.execute(update(Pulse).where(Pulse.name.startswith(SPOOL_PULSE)).values(at=past))
+        tx.execute(update(Pulse).where(Pulse.name.startswith(pulses)).values(at=past))
 
 
 def test_while_the_url_lives_anybody_may_take_what_is_kept(
@@ -93,15 +93,52 @@ def test_what_a_spool_kept_that_is_gone_for_a_day_is_given_up(
     wiring: Wiring, elsewhere: Wiring, key: NewKey
 ) -> None:
     job_id = keep(wiring, key, result_expires_at=ago(3600))
+    elsewhere.store.tidy()
+    age(wiring, STEADY_SECONDS + 60, "steady:")
     for seconds, status in (
         (FORGOTTEN_AFTER_SECONDS - 600, Status.STORING),
         (1200, Status.FAILED),
     ):
-        age(wiring, seconds)
+        age(wiring, seconds, SPOOL_PULSE + wiring.result_spool.id)
         elsewhere.store.tidy()
         run(elsewhere.store)
         assert job(wiring, job_id).status is status
     assert job(wiring, job_id).error_code is ErrorCode.RESULT_EXPIRED
+
+
+def test_after_a_standstill_of_everything_a_host_has_time_to_come_back(
+    wiring: Wiring, elsewhere: Wiring, key: NewKey
+) -> None:
+    job_id = keep(wiring, key, result_expires_at=ago(3600))
+    elsewhere.store.tidy()
+    age(wiring, FORGOTTEN_AFTER_SECONDS + 3600)
+    for _ in range(2):
+        elsewhere.store.tidy()
+        assert run(elsewhere.store) == []
+        age(wiring, STEADY_SECONDS - 120, "steady:")
+    wiring.store.tidy()
+    age(wiring, STEADY_SECONDS, "steady:")
+    elsewhere.store.tidy()
+    run(wiring.store)
+    assert job(wiring, job_id).status is Status.SUCCEEDED
+
+
+def test_tidying_waits_for_nobody_who_is_moving_a_job(
+    wiring: Wiring, elsewhere: Wiring, key: NewKey
+) -> None:
+    adopted = keep(elsewhere, key, kept_by=None, due_at=ago(-600))
+    forgotten = keep(wiring, key, kept_by="gone", due_at=ago(-600))
+    age(wiring, STEADY_SECONDS + 60, "steady:")
+
+    def keepers() -> list[str | None]:
+        return [job(wiring, job_id).kept_by for job_id in (adopted, forgotten)]
+
+    with wiring.database.transaction() as tx:
+        tx.execute(select(jobs.c.id).with_for_update())
+        elsewhere.store.tidy()
+    assert keepers() == [None, "gone"]
+    elsewhere.store.tidy()
+    assert keepers() == [elsewhere.result_spool.id, None]
 
 
 def test_a_result_whose_keeper_was_killed_before_it_said_so_is_adopted(

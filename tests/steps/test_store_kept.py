@@ -16,9 +16,10 @@ from service.keys import NewKey
 from service.lanes import Lane
 from service.messages import Message
 from service.settings import Settings
-from service.states import Status
+from service.states import ErrorCode, Status
 from service.steps.store.bring import Kept, Outcome, Ripe, Stored
 from service.steps.store.due import LAST_TRY_SECONDS, PLACES_FOR_DYING
+from service.steps.store.lane import MAX_BACKOFF_SECONDS, MAX_REFUSALS
 from service.wiring import Wiring
 
 PNG = drawn("PNG")
@@ -46,6 +47,11 @@ def kept(wiring: Wiring, key: NewKey, url: str, **columns: object) -> UUID:
     wiring.vitals.bucket_answered()
     put(wiring, job_id, due_at=ago(1), **columns)
     return job_id
+
+
+def waits_at_most(wiring: Wiring, job_id: UUID, seconds: float) -> bool:
+    wait: float = (job(wiring, job_id).due_at - datetime.now(UTC)).total_seconds()
+    return seconds / 2 < wait <= seconds
 
 
 def test_while_s3_is_unwell_a_result_is_kept_at_once_and_nothing_is_sent(
@@ -85,7 +91,7 @@ def test_s3_that_fails_twice_is_unwell_until_it_takes_something(
     assert wiring.result_spool.waiting() == []
 
 
-def test_an_object_that_s3_refuses_says_nothing_of_the_bucket(
+def test_an_object_that_s3_keeps_refusing_fails_alone_and_says_nothing_of_the_bucket(
     rewire: Rewire, wiring: Wiring, key: NewKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n" % len(REFUSED)
@@ -96,8 +102,36 @@ def test_an_object_that_s3_refuses_says_nothing_of_the_bucket(
         job_id = storing(wiring, key, f"{peer.url}/1.png")
         try_to_store(refused, job_id, times=3)
         assert len(s3.requests) == 3
+        assert job(wiring, job_id).kept_by == wiring.result_spool.id
+        try_to_store(refused, job_id, times=MAX_REFUSALS - 4)
+        assert job(wiring, job_id).status is Status.STORING
+        assert waits_at_most(wiring, job_id, MAX_BACKOFF_SECONDS)
+        try_to_store(refused, job_id)
     assert refused.vitals.bucket_is_well
-    assert job(wiring, job_id).kept_by == wiring.result_spool.id
+    row = job(wiring, job_id)
+    assert (row.status, row.error_code) == (Status.FAILED, ErrorCode.INTERNAL)
+    assert row.maybe_charged
+    assert "EntityTooLarge" in row.error_message
+    wiring.store.tidy()
+    (file,) = Path(wiring.settings.spool_dir, "results").glob("*.failed")
+    assert file.read_bytes() == PNG
+
+
+def test_tries_that_did_not_reach_s3_are_no_refusals(
+    rewire: Rewire, wiring: Wiring, key: NewKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = storing(wiring, key, "http://127.0.0.1:9/1.png")
+    try_to_store(wiring, job_id, times=MAX_REFUSALS)
+    head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n" % len(REFUSED)
+    with (
+        scripted_s3(rewire, monkeypatch, answer(head + REFUSED)) as (refused, _),
+        ScriptedPeer(answer(ok(PNG))) as peer,
+    ):
+        put(wiring, job_id, result_url=f"{peer.url}/1.png")
+        try_to_store(refused, job_id)
+    assert job(wiring, job_id).status is Status.STORING
+    try_to_store(wiring, job_id)
+    assert job(wiring, job_id).status is Status.SUCCEEDED
 
 
 def test_what_is_kept_leaves_places_to_what_dies(wiring: Wiring, key: NewKey) -> None:

@@ -1,12 +1,14 @@
 """Upload: pictures are taken in whole or not at all. Discard: what nobody refers to goes, once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
 from factories import Rewire, project_id, upload
 from fakes.pictures import drawn
+from fakes.scripted_peer import ScriptedPeer, answer
 from sqlalchemy import Row, func, select, update
 
 from service.clock import seconds
@@ -164,3 +166,28 @@ def test_the_clock_has_expired_uploads_discarded() -> None:
     entries = beat_schedule(1.0).values()
     (entry,) = (one for one in entries if one["task"] == Message.DISCARD.value)
     assert entry["schedule"] == 600
+
+
+def test_a_discard_ends_with_its_turn_and_the_next_goes_on(wiring: Wiring, key: NewKey) -> None:
+    for _ in range(2):
+        upload(wiring, key, PNG)
+    expire(wiring)
+    replace(wiring.discard, turn_seconds=0.0)()
+    assert len(rows(wiring)) == 1
+    expire(wiring)
+    wiring.discard()
+    assert rows(wiring) == []
+
+
+def test_a_discard_asks_a_bucket_that_is_away_once(
+    wiring: Wiring, key: NewKey, rewire: Rewire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        upload(wiring, key, PNG)
+    expire(wiring)
+    unavailable = b"HTTP/1.1 503 Away\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    with ScriptedPeer(answer(unavailable)) as peer:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", peer.url)
+        rewire().discard()
+        assert len(peer.requests) == 1
+    assert len(rows(wiring)) == 3

@@ -1,11 +1,13 @@
 """Watch: what /readyz and /metrics say comes from the tables and is right."""
 
+import pytest
 from factories import ACCEPTED, ago, enqueue, put
-from sqlalchemy import update
+from sqlalchemy import Engine, event, update
 
 from service.keys import NewKey
 from service.models import Gate
 from service.states import TERMINAL, Status
+from service.steps import watch
 from service.upstream import Refused
 from service.wiring import Wiring
 
@@ -38,6 +40,28 @@ def test_jobs_slots_and_ages_are_counted(wiring: Wiring, key: NewKey) -> None:
     assert health.oldest_due_seconds["deliver"] == 0
     assert health.next_url_dies_in_seconds is not None
     assert 90 < health.next_url_dies_in_seconds <= 100
+
+
+def test_of_a_long_queue_no_more_is_read_than_some_thousand_jobs(
+    wiring: Wiring, key: NewKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "COUNTED_JOBS", 2)
+    for _ in range(3):
+        put(wiring, enqueue(wiring, key), due_at=ago(30))
+    statements: list[str] = []
+
+    @event.listens_for(Engine, "before_cursor_execute")
+    def note(_c: object, _k: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    try:
+        health = wiring.watch.health()
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert health.live_jobs["queued"] == 2
+    assert 29 < health.oldest_due_seconds["submit"] < 40
+    (oldest,) = (one for one in statements if "lane" in one)
+    assert "LIMIT" in oldest
 
 
 def test_a_closed_gate_is_told_with_its_reason(wiring: Wiring, key: NewKey) -> None:

@@ -3,6 +3,7 @@
 from service.web import bulkhead
 
 bulkhead.PLACES = 2
+bulkhead.LONG_PLACES = 1
 bulkhead.WAITING = 2
 bulkhead.WAIT_SECONDS = 1.5
 bulkhead.RESERVED = 2

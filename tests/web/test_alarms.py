@@ -48,12 +48,12 @@ def test_what_holds_a_worker_is_told_as_long_as_it_says_so(
 ) -> None:
     wiring.examine.tell()
     assert alarms(client) == []
-    wiring.vitals.bucket_is_away("S3 head: ConnectTimeoutError")
+    wiring.vitals.bucket_is_away("S3 put: AccessDenied")
     wiring.examine.tell()
-    assert alarms(client) == ["a worker submits nothing: S3 does not take results"]
+    assert alarms(client) == ["a worker submits nothing: S3 does not take results: AccessDenied"]
     text = client.get("/metrics").get_data(as_text=True)
     assert value(text, "darkroom_submit_held") == 1
-    pulse(wiring, f"{HELD_PULSE}S3 does not take results", ago(30))
+    pulse(wiring, f"{HELD_PULSE}S3 does not take results: AccessDenied", ago(30))
     assert alarms(client) == []
     assert value(client.get("/metrics").get_data(as_text=True), "darkroom_submit_held") == 0
 

@@ -104,3 +104,15 @@ def test_webhooks_and_probes_are_answered_while_callers_take_all_they_can(
     # places are given back, after answers and after refusals
     for _ in range(2 * PLACES):
         assert narrow.status(request("GET /v1/jobs", bearer)) == 200
+
+
+def test_who_sends_slowly_keeps_no_place(narrow: GunicornProcess, bearer: str) -> None:
+    line = ("POST /v1/jobs", bearer, "Content-Type: application/json")
+    drip = request(*line, "Content-Length: 200")
+    endless = request(*line, "Transfer-Encoding: chunked", body=b"50\r\n{")
+    with ExitStack() as stack:
+        for sent in (drip, endless):
+            connection = stack.enter_context(narrow.connect())
+            connection.sendall(sent)
+        for _ in range(2 * PLACES):
+            assert narrow.status(request("GET /v1/jobs", bearer)) == 200

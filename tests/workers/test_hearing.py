@@ -33,6 +33,10 @@ def left_waiting(celery: Celery) -> str:
     return queue
 
 
+def idle() -> bool:
+    return False
+
+
 def looked(hearing: Hearing, times: int) -> None:
     for _ in range(times):
         hearing.look()
@@ -40,7 +44,7 @@ def looked(hearing: Hearing, times: int) -> None:
 
 def test_messages_that_wait_and_are_not_taken_end_the_process(celery: Celery) -> None:
     ended = Ended()
-    hearing = Hearing(celery, [left_waiting(celery)], ended)
+    hearing = Hearing(celery, [left_waiting(celery)], idle, ended)
     looked(hearing, DEAF_LOOKS - 1)
     assert ended.times == 0
     looked(hearing, 1)
@@ -49,7 +53,7 @@ def test_messages_that_wait_and_are_not_taken_end_the_process(celery: Celery) ->
 
 def test_whoever_takes_a_message_now_and_then_is_not_deaf(celery: Celery) -> None:
     ended = Ended()
-    hearing = Hearing(celery, [left_waiting(celery)], ended)
+    hearing = Hearing(celery, [left_waiting(celery)], idle, ended)
     for _ in range(3):
         looked(hearing, DEAF_LOOKS - 1)
         hearing.hear()
@@ -57,12 +61,22 @@ def test_whoever_takes_a_message_now_and_then_is_not_deaf(celery: Celery) -> Non
     assert ended.times == 0
 
 
+def test_whose_children_are_busy_for_long_is_not_deaf_before_they_are_free(celery: Celery) -> None:
+    ended, tasks = Ended(), {"slow"}
+    hearing = Hearing(celery, [left_waiting(celery)], lambda: bool(tasks), ended)
+    looked(hearing, 2 * DEAF_LOOKS)
+    assert ended.times == 0
+    tasks.clear()
+    looked(hearing, DEAF_LOOKS)
+    assert ended.times == 1
+
+
 def test_nothing_to_hear_is_no_deafness(celery: Celery) -> None:
     ended, queue = Ended(), left_waiting(celery)
     with celery.connection_for_write() as connection:
         channel: Any = connection.default_channel
         channel.queue_purge(queue)
-    looked(Hearing(celery, [queue, f"never-{uuid4().hex}"], ended), 2 * DEAF_LOOKS)
+    looked(Hearing(celery, [queue, f"never-{uuid4().hex}"], idle, ended), 2 * DEAF_LOOKS)
     assert ended.times == 0
 
 
@@ -71,5 +85,5 @@ def test_a_broker_that_is_away_makes_nobody_deaf() -> None:
     away = make_celery("redis://127.0.0.1:9/0", socket_timeout_seconds=0.2)
     # kombu sleeps for seconds otherwise before it says so
     away.conf.broker_transport_options |= {"max_retries": 0, "interval_start": 0}
-    looked(Hearing(away, ["io"], ended), 2 * DEAF_LOOKS)
+    looked(Hearing(away, ["io"], idle, ended), 2 * DEAF_LOOKS)
     assert ended.times == 0

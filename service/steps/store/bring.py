@@ -99,6 +99,8 @@ class Ripe:
     project: str
     attempt_number: int
     tries: int
+    #: How often S3 has said no to these very bytes.
+    refusals: int
     model: str
     provider: str
     task_id: str | None
@@ -133,6 +135,13 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """Safe on this host's disk as well, but S3 says that it does not want these very bytes."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Again:
     """Not this time; `code` is the failure that it is if it stays so."""
 
@@ -147,7 +156,7 @@ class Lost:
     reason: str
 
 
-Outcome = Stored | Kept | Again | Lost
+Outcome = Stored | Kept | Refused | Again | Lost
 
 
 @dataclass(frozen=True)
@@ -178,7 +187,7 @@ class Bring:
         except (TransientError, OSError) as error:
             return Lost(str(error)) if ripe.hopeless else Again(str(error))
 
-    def _bring(self, ripe: Ripe) -> Stored | Kept:
+    def _bring(self, ripe: Ripe) -> Stored | Kept | Refused:
         kept = self.spool.kept(ripe.job_id)
         if kept is not None:
             return self._save(ripe, kept)
@@ -195,31 +204,33 @@ class Bring:
             raise dead
         return self._fetch_and_save(ripe, fresh)
 
-    def _fetch_and_save(self, ripe: Ripe, url: str) -> Stored | Kept:
+    def _fetch_and_save(self, ripe: Ripe, url: str) -> Stored | Kept | Refused:
         with self.spool.download(lambda sink: self.fetch(url, sink)) as spooled:
             fault_point("store.after_download")
             return self._save(ripe, spooled)
 
-    def _save(self, ripe: Ripe, spooled: Spooled) -> Stored | Kept:
+    def _save(self, ripe: Ripe, spooled: Spooled) -> Stored | Kept | Refused:
         """Put it into the bucket, or else keep it on the disk."""
         picture = look_into(spooled.path)
         if not self.vitals.bucket_is_well:
-            return self._keep(ripe, spooled, "S3 is away")
+            self._keep(ripe, spooled)
+            return Kept("S3 is away")
         try:
             stored = self._put(ripe, spooled, picture)
         except ObjectRefused as error:
-            return self._keep(ripe, spooled, str(error))
+            self._keep(ripe, spooled)
+            return Refused(str(error))
         except StorageUnavailable as error:
             self.vitals.bucket_failed(str(error))
-            return self._keep(ripe, spooled, str(error))
+            self._keep(ripe, spooled)
+            return Kept(str(error))
         self.vitals.bucket_answered()
         return stored
 
-    def _keep(self, ripe: Ripe, spooled: Spooled, reason: str) -> Kept:
+    def _keep(self, ripe: Ripe, spooled: Spooled) -> None:
         fault_point("store.before_keep")
         self.spool.keep(ripe.job_id, spooled)
         fault_point("store.after_keep")
-        return Kept(reason)
 
     def _put(self, ripe: Ripe, spooled: Spooled, picture: Picture) -> Stored:
         key = self._key(ripe, picture)

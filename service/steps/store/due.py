@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, and_, case, func, or_, select, union_all
+from sqlalchemy import CTE, ColumnElement, Row, and_, case, func, or_, select, union_all
 
 from service.clock import seconds
 from service.models import jobs
 from service.states import Status
+from service.steps.store.bring import Ripe
 
 #: So many places of a worker are never given to what is safe on a disk already.
 PLACES_FOR_DYING = 4
@@ -41,6 +42,27 @@ def lease(lease_seconds: float) -> ColumnElement[Any]:
     last_try = func.greatest(_DIES_AT, func.now() + seconds(2 * LAST_TRY_SECONDS))
     shortened = func.least(whole, last_try - seconds(LAST_TRY_SECONDS))
     return case((and_(_UNKEPT, _IS_ALIVE), shortened), else_=whole)
+
+
+def ripe_from(row: Row[Any]) -> Ripe:
+    """Return what a claim of jobs has taken."""
+    return Ripe(
+        job_id=row.id,
+        project=row.project,
+        attempt_number=row.attempt_count,
+        tries=row.tries,
+        refusals=row.refusals,
+        model=row.model,
+        provider=row.provider,
+        task_id=row.task_id,
+        polling_url=row.polling_url,
+        created_at=row.created_at,
+        url=row.result_url,
+        leased_until=row.due_at,
+        over=row.over,
+        hopeless=row.hopeless,
+        rationed=row.rationed,
+    )
 
 
 def _due(limit: Any, *conditions: ColumnElement[bool]) -> CTE:  # noqa: ANN401 - a number or SQL

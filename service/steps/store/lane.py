@@ -25,8 +25,18 @@ from service.metrics import READY_TO_STORED_SECONDS
 from service.models import Image, Project, jobs
 from service.moves import Moves
 from service.states import ErrorCode, Status
-from service.steps.store.bring import Again, Bring, Kept, Lost, Outcome, Ripe, Spool, Stored
-from service.steps.store.due import claimable, lease
+from service.steps.store.bring import (
+    Again,
+    Bring,
+    Kept,
+    Lost,
+    Outcome,
+    Refused,
+    Ripe,
+    Spool,
+    Stored,
+)
+from service.steps.store.due import claimable, lease, ripe_from
 from service.steps.store.tidy import say_alive, tidy
 
 log = get_log(__name__)
@@ -34,6 +44,8 @@ log = get_log(__name__)
 #: A result that is gone or no image may be a fault that goes away: so many tries, about eight
 #: seconds, before it is final.
 MAX_TRIES = 6
+#: S3's no to one object may be the network's fault (BadDigest): so many, over a minute, are final.
+MAX_REFUSALS = 12
 MAX_BACKOFF_SECONDS = 10.0
 #: When S3 is offered again what is kept; a bucket that is well takes all of it in seconds.
 KEPT_RETRY_SECONDS = 2.0
@@ -68,6 +80,7 @@ class Store:
                     jobs.c.deaths,
                     Project.name.label("project"),
                     jobs.c.tries,
+                    jobs.c.refusals,
                     jobs.c.model,
                     jobs.c.provider,
                     jobs.c.task_id,
@@ -85,7 +98,7 @@ class Store:
                 fault_point("store.before_claim_commit")
         if rows:
             fault_point("store.after_claim")
-        return [_ripe(row) for row in spared]
+        return [ripe_from(row) for row in spared]
 
     def act(self, claim: Ripe) -> Outcome:
         """Bring the bytes to S3."""
@@ -111,18 +124,8 @@ class Store:
         """Commit what S3 has confirmed; plan the next try of the others."""
         with self.database.transaction() as tx:
             for ripe, outcome in sorted(ended, key=lambda pair: pair[0].job_id):
-                match outcome:
-                    case Stored():
-                        self._succeed(tx, ripe, outcome)
-                    case Kept():
-                        self._keep(tx, ripe)
-                    case Lost():
-                        self._lose(tx, ripe, ErrorCode.RESULT_EXPIRED, outcome.reason)
-                    case Again(code=ErrorCode() as code) if ripe.tries + 1 >= MAX_TRIES:
-                        self._lose(tx, ripe, code, outcome.reason)
-                    case Again():
-                        self._try_again(tx, ripe)
-            if any(isinstance(outcome, Kept) for _, outcome in ended):
+                self._take(tx, ripe, outcome)
+            if any(isinstance(outcome, Kept | Refused) for _, outcome in ended):
                 say_alive(tx, self._spool.id)
             fault_point("store.before_record_commit")
         fault_point("store.after_record")
@@ -137,6 +140,21 @@ class Store:
     @property
     def _spool(self) -> Spool:
         return self.bring.spool
+
+    def _take(self, tx: Transaction, ripe: Ripe, outcome: Outcome) -> None:
+        match outcome:
+            case Stored():
+                self._succeed(tx, ripe, outcome)
+            case Kept():
+                self._keep(tx, ripe)
+            case Refused():
+                self._offer_again(tx, ripe, outcome.reason)
+            case Lost():
+                self._lose(tx, ripe, ErrorCode.RESULT_EXPIRED, outcome.reason)
+            case Again(code=ErrorCode() as code) if ripe.tries + 1 >= MAX_TRIES:
+                self._lose(tx, ripe, code, outcome.reason)
+            case Again():
+                self._try_again(tx, ripe)
 
     def _succeed(self, tx: Transaction, ripe: Ripe, stored: Stored) -> None:
         job = tx.first(
@@ -186,8 +204,26 @@ class Store:
         wait = seconds(KEPT_RETRY_SECONDS)
         self._go_on(tx, ripe, func.now() + wait, kept_by=self._spool.id)
 
+    def _offer_again(self, tx: Transaction, ripe: Ripe, reason: str) -> None:
+        if ripe.refusals + 1 >= MAX_REFUSALS:
+            said = f"S3 does not take the image: {reason}"
+            self._give_up(tx, ripe, ErrorCode.INTERNAL, said, maybe_charged=True)
+            return
+        then = func.now() + _backoff(ripe.refusals)
+        self._go_on(tx, ripe, then, kept_by=self._spool.id, refusals=jobs.c.refusals + 1)
+
     def _lose(self, tx: Transaction, ripe: Ripe, code: ErrorCode, reason: str) -> None:
-        """Give the image up, unless somebody else has the job by now or keeps the bytes."""
+        self._give_up(tx, ripe, code, f"The image was lost: {reason}")
+
+    def _give_up(
+        self,
+        tx: Transaction,
+        ripe: Ripe,
+        code: ErrorCode,
+        message: str,
+        **columns: Any,  # noqa: ANN401 - the columns' own types
+    ) -> None:
+        """Fail the job, unless somebody else has it by now or keeps the bytes."""
         mine = select(jobs.c.kept_by).where(
             jobs.c.id == ripe.job_id, jobs.c.due_at == ripe.leased_until
         )
@@ -199,12 +235,13 @@ class Store:
             tx,
             ripe.job_id,
             code,
-            f"The image was lost: {reason}",
+            message,
             attempt_number=ripe.attempt_number,
+            **columns,
         )
 
     def _try_again(self, tx: Transaction, ripe: Ripe) -> None:
-        wait = seconds(min(MAX_BACKOFF_SECONDS, 0.25 * 2.0 ** min(ripe.tries, 10)))
+        wait = _backoff(ripe.tries)
         dies_at = jobs.c.result_expires_at
         # as long as the URL lives, one more try comes before its death
         soon = func.greatest(seconds(0.25), func.least(wait, dies_at - seconds(1.0) - func.now()))
@@ -235,23 +272,8 @@ class Store:
         )
 
 
-def _ripe(row: Any) -> Ripe:  # noqa: ANN401 - a Row
-    return Ripe(
-        job_id=row.id,
-        project=row.project,
-        attempt_number=row.attempt_count,
-        tries=row.tries,
-        model=row.model,
-        provider=row.provider,
-        task_id=row.task_id,
-        polling_url=row.polling_url,
-        created_at=row.created_at,
-        url=row.result_url,
-        leased_until=row.due_at,
-        over=row.over,
-        hopeless=row.hopeless,
-        rationed=row.rationed,
-    )
+def _backoff(times: int) -> Any:  # noqa: ANN401 - a SQL interval
+    return seconds(min(MAX_BACKOFF_SECONDS, 0.25 * 2.0 ** min(times, 10)))
 
 
 def _seed(result: dict[str, Any] | None) -> Decimal | None:

@@ -48,10 +48,8 @@ class Submit:
 
     def claim(self, limit: int) -> list[Intent]:
         """Commit the intent to pay for as many queued jobs as there are slots and an open gate."""
-        if self.may_spend() is not None:
-            return []
         intents = self._recovered()
-        for provider in self.providers:
+        for provider in self.providers if self.may_spend() is None else ():
             try:
                 if len(intents) < limit:
                     intents += self._claim_of(provider, limit - len(intents))

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, exists, func, literal, select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from service.clock import seconds
 from service.database import Transaction
 from service.models import Pulse, jobs
+from service.pulses import beat
 from service.states import Status
 from service.vitals import RECEIVER_FORGOTTEN_SECONDS, RECEIVER_PULSE
 
@@ -69,10 +69,3 @@ class GraceClock:
             .where(jobs.c.id.in_(select(waiting.c.id)))
             .values(due_at=func.least(jobs.c.due_at + lost_time, latest))
         )
-
-
-def beat(tx: Transaction, name: str) -> None:
-    """Note that something has happened now."""
-    now = {"at": func.now()}
-    pulse = insert(Pulse).values(name=name, **now)
-    tx.execute(pulse.on_conflict_do_update(index_elements=["name"], set_=now))

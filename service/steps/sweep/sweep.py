@@ -21,14 +21,14 @@ from service.logs import get_log
 from service.messages import Message
 from service.models import Attempt, Delivery, DeliveryStatus, Image, jobs
 from service.moves import Moves
+from service.pulses import SWEEP_PULSE, beat
 from service.settings import OnUnconfirmed
 from service.states import AttemptOutcome, ErrorCode, Status
-from service.steps.sweep.grace import GraceClock, beat
+from service.steps.sweep.grace import GraceClock
 from service.timeline import note
 
 log = get_log(__name__)
 
-PULSE = "sweep"
 #: Rows ended per sweep and kind; the next sweep goes on.
 BATCH = 200
 #: Any number that no other advisory lock of this database uses.
@@ -77,7 +77,7 @@ class Sweep:
             if tx.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))):
                 self._sweep(tx)
             if by_beat:
-                beat(tx, PULSE)
+                beat(tx, SWEEP_PULSE)
         fault_point("sweep.after_commit")
 
     def _sweep(self, tx: Transaction) -> None:
