@@ -13,7 +13,7 @@ from typing import Any
 
 from chaos.evidence import Document, Evidence
 from chaos.plan import NEVER, UNKNOWABLE, Order
-from chaos.sink import Heard
+from chaos.sink import Event, Heard
 
 ENDED = {"succeeded", "failed", "canceled"}
 MAX_UNCONFIRMED_SHARE = 0.01
@@ -211,24 +211,25 @@ def _judge_timeline(job_id: str, job: Document, events: Sequence[Document]) -> I
 
 def _judge_callbacks(evidence: Evidence, counts: Counter[str]) -> Iterator[Finding]:
     bodies: dict[str, set[str]] = defaultdict(set)
-    by_event: dict[tuple[str, str], list[Heard]] = defaultdict(list)
+    by_event: dict[Event, list[Heard]] = defaultdict(list)
     for heard in evidence.heard:
         if heard.redirected:
             yield Finding(Broken.FOLLOWED, heard.webhook_id, "a redirect was followed")
         elif heard.verified:
             bodies[heard.webhook_id].add(heard.body_sha256)
-            by_event[heard.job_id, heard.type].append(heard)
+            by_event[heard.event].append(heard)
         else:
             yield Finding(Broken.FORGED, heard.webhook_id, f"answered {heard.answered}")
     for webhook_id, seen in bodies.items():
         if len(seen) > 1:
             yield Finding(Broken.TWO_IDS, webhook_id, f"{len(seen)} bodies")
-    for (job_id, event), calls in by_event.items():
-        yield from _judge_event(evidence, job_id, event, calls)
-    for job_id, event in owed(evidence):
-        if not any(call.taken for call in by_event[job_id, event]):
+    for event, calls in by_event.items():
+        yield from _judge_event(evidence, event, calls)
+    for event in owed(evidence):
+        if not any(call.taken for call in by_event[event]):
+            job_id, kind, _ = event
             story = _story(evidence.jobs[job_id], evidence)
-            yield Finding(Broken.MISSED, job_id, f"{event}; {story}")
+            yield Finding(Broken.MISSED, job_id, f"{kind}; {story}")
     counts["callbacks"] = len(by_event)
     again = sum(max(0, sum(call.taken for call in calls) - 1) for calls in by_event.values())
     counts["callbacks_repeated"] = again
@@ -238,25 +239,25 @@ def _judge_callbacks(evidence: Evidence, counts: Counter[str]) -> Iterator[Findi
         yield Finding(Broken.REPEATED, "all", f"{again} of {len(by_event)}")
 
 
-def _judge_event(
-    evidence: Evidence, job_id: str, event: str, calls: Sequence[Heard]
-) -> Iterator[Finding]:
+def _judge_event(evidence: Evidence, event: Event, calls: Sequence[Heard]) -> Iterator[Finding]:
+    job_id, kind, sequence = event
     ids = {call.webhook_id for call in calls}
     if len(ids) > 1:
-        yield Finding(Broken.TWO_IDS, job_id, f"{event}: {sorted(ids)}")
-    if event not in {line["type"] for line in evidence.events.get(job_id, ())}:
-        yield Finding(Broken.UNKNOWN_EVENT, job_id, event)
+        yield Finding(Broken.TWO_IDS, job_id, f"{kind}: {sorted(ids)}")
+    timeline = {(line["type"], line["seq"]) for line in evidence.events.get(job_id, ())}
+    if (kind, sequence) not in timeline:
+        yield Finding(Broken.UNKNOWN_EVENT, job_id, f"{kind}, sequence {sequence}")
 
 
-def owed(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Yield job and event of each callback that must have been heard by the end."""
+def owed(evidence: Evidence) -> Iterator[Event]:
+    """Yield the event of each callback that must have been heard by the end."""
     for order in evidence.orders:
         if order.callback is None:
             continue
         for job_id in evidence.answers[order.marker].job_ids & evidence.jobs.keys():
             for line in evidence.events.get(job_id, ()):
                 if line["type"].removeprefix("job.") in ENDED:
-                    yield job_id, line["type"]
+                    yield job_id, line["type"], line["seq"]
 
 
 def _code(job: Document) -> str | None:

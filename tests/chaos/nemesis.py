@@ -24,7 +24,7 @@ class Wanted:
     jobs: int = 2_000
     projects: int = 4
     slots: int = 24
-    workers: int = 2
+    workers: int = 4
     #: How long things break, and how long they may take to heal.
     seconds: float = 120.0
     heal_seconds: float = 60.0

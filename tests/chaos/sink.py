@@ -19,13 +19,22 @@ ELSEWHERE = "/elsewhere/"
 _REDIRECTIONS = range(300, 400)
 
 
+#: A job, what happened to it, and the number of that in its timeline.
+Event = tuple[str, str, int]
+
+
 @dataclass(frozen=True)
 class Heard:
-    """One callback as it came in and as it was answered; `job_id` and `type` are its own words."""
+    """One callback as it came in and as it was answered.
+
+    `job_id`, `type` and `sequence`, the number of the event in its job's timeline, are its own
+    words.
+    """
 
     webhook_id: str
     job_id: str
     type: str
+    sequence: int
     body_sha256: str
     #: Whether the project's secret signed it, by an independent library.
     verified: bool
@@ -37,6 +46,11 @@ class Heard:
     @property
     def taken(self) -> bool:
         return 200 <= self.answered < 300
+
+    @property
+    def event(self) -> Event:
+        """What it is about."""
+        return self.job_id, self.type, self.sequence
 
 
 class CallbackSink:
@@ -101,6 +115,7 @@ class CallbackSink:
                     headers.get("webhook-id", ""),
                     said["data"].get("id", ""),
                     said.get("type", ""),
+                    said.get("sequence", 0),
                     hashlib.sha256(body).hexdigest(),
                     verified,
                     answered,

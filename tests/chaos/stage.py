@@ -40,7 +40,7 @@ class Stage:
         until(seconds, lambda: self.callers.done and not self.api.alive())
 
         def all_heard() -> bool:
-            heard = {(one.job_id, one.type) for one in self.around.sink.heard if one.taken}
+            heard = {one.event for one in self.around.sink.heard if one.taken}
             return heard.issuperset(owed(self._gather()))
 
         # the last is dear, asks for every timeline, and so is asked only when it should be true

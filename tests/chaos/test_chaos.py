@@ -18,6 +18,7 @@ def test_nothing_is_lost_and_nothing_is_paid_twice_while_everything_is_killed(
         seed=int(os.environ.get(SEED) or secrets.randbelow(1_000_000)),
         jobs=60,
         projects=2,
+        workers=2,
         seconds=8,
         kills_per_second=0.75,
         postgres_crashes=1,

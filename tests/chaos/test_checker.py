@@ -43,7 +43,7 @@ def accepted(task_id: str = "task-1") -> dict[str, Any]:
 
 READY = {"kind": "ready", "task_id": "task-1", "sha256": SHA256}
 TOLD = {"kind": "webhook", "task_id": "task-1", "outcome": "delivered"}
-CALL = Heard("dlv_1", "job_1", "job.succeeded", "b0", verified=True, answered=200)
+CALL = Heard("dlv_1", "job_1", "job.succeeded", 5, "b0", verified=True, answered=200)
 
 #: One job that went the straight way.
 KEPT = Evidence(
@@ -65,7 +65,7 @@ def failed(code: str, *way: str, **more: Any) -> Evidence:  # noqa: ANN401 - the
         KEPT,
         jobs={"job_1": job("failed", code)},
         events={"job_1": timeline(*way, "failed")},
-        heard=[replace(CALL, type="job.failed")],
+        heard=[replace(CALL, type="job.failed", sequence=len(way) + 1)],
         **more,
     )
 
@@ -157,9 +157,19 @@ def test_an_accepted_job_may_end_unconfirmed_only_if_no_webhook_was_taken() -> N
 def test_both_events_of_a_job_that_failed_and_was_saved_after_all_are_owed() -> None:
     way = ("queued", "submitting", "unconfirmed", "failed", "storing", "succeeded")
     evidence = replace(KEPT, events={"job_1": timeline(*way)})
-    assert broken(evidence) == {Broken.MISSED}
-    both = replace(CALL, webhook_id="dlv_0", type="job.failed")
-    assert broken(replace(evidence, heard=[both, CALL])) == set()
+    later = replace(CALL, sequence=6)
+    assert broken(replace(evidence, heard=[later])) == {Broken.MISSED}
+    first = replace(CALL, webhook_id="dlv_0", type="job.failed", sequence=4)
+    assert broken(replace(evidence, heard=[first, later])) == set()
+
+
+def test_two_failures_of_a_job_are_two_events() -> None:
+    way = ("queued", "submitting", "unconfirmed", "failed", "failed")
+    evidence = failed("upstream_error", *way[:-1], ledger=[accepted(), {**READY, "kind": "error"}])
+    (second,) = evidence.heard
+    first = replace(second, webhook_id="dlv_0", sequence=4)
+    assert broken(replace(evidence, heard=[first, second])) == set()
+    assert broken(replace(evidence, heard=[second])) == {Broken.MISSED}
 
 
 def test_what_upstream_refused_for_good_may_fail_and_nothing_else() -> None:

@@ -52,6 +52,7 @@ SIZES: Mapping[str, int | float | str] = {
     "seed": 1,
     "jobs": 40,
     "projects": 2,
+    "workers": 2,
     "seconds": 6.0,
     "heal_seconds": 30.0,
     "fault_share": 0.0,
