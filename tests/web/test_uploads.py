@@ -131,13 +131,23 @@ def test_a_broken_form_is_refused_in_words(api: Api, name: str) -> None:
         assert answer.json["errors"][0]["detail"].startswith(FORM_ADVICE[name])
 
 
+def test_a_boundary_longer_than_the_standard_allows_is_taken(api: Api) -> None:
+    boundary = "b" * 80
+    body = part().replace(b"--b", b"--" + boundary.encode()) + f"--{boundary}--\r\n".encode()
+    content_type = f"multipart/form-data; boundary={boundary}"
+    answer = api.client.post(
+        "/v1/uploads", data=body, content_type=content_type, headers=api.headers()
+    )
+    assert answer.status_code == 201
+
+
 @pytest.mark.parametrize(
     "content_type",
     [
         "multipart/form-data",
         "multipart/form-data; boundary=",
         'multipart/form-data; boundary=""',
-        "multipart/form-data; boundary=" + "b" * 71,
+        "multipart/form-data; boundary=" + "b" * 201,
         "multipart/form-data; boundary=ü",
     ],
 )
