@@ -3,4 +3,4 @@
 from service.web import slow_clients
 from service.web.gunicorn_conf import *  # noqa: F403 - gunicorn reads names of this module
 
-slow_clients.REQUEST_SECONDS = 2.0
+slow_clients.REQUEST_SECONDS = 4.0

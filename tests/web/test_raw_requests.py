@@ -202,14 +202,14 @@ def test_slow_clients_are_cut_off_and_keep_nobody_waiting(
         began = time.monotonic()
         for _ in range(10):
             assert web.status(request("GET /v1/jobs", bearer)) == 200
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 3.5
         # a byte now and then wins no time
-        while time.monotonic() - began < 1.5:
+        while time.monotonic() - began < 3.5:
             for connection in slow:
                 connection.sendall(b"x")
             time.sleep(0.2)
         answers = [heard(connection) for connection in slow]
-        assert time.monotonic() - began < 6
+        assert time.monotonic() - began < 10
     assert {status_of(answer) for answer in answers[:6]} <= {0, 400}
     assert {status_of(answer) for answer in answers[6:]} == {400}
 
