@@ -1,8 +1,8 @@
 """The broker: doorbells only. Losing every one of them costs a sweep interval.
 
 `make_celery` knows queues and routes but no tasks; senders send by name. The settings are those
-with which every worker came back after a broker restart: early acks, no results, no ETA, short
-timeouts when publishing. What a worker hears of it decides nothing, PostgreSQL does.
+with which every worker came back after a broker restart: no acknowledgements, no results, no ETA,
+short timeouts when publishing. What a worker hears of it decides nothing, PostgreSQL does.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from celery import Celery
 from celery.app.amqp import AMQP
-from kombu import Connection
+from kombu import Connection, Exchange, Queue
 
 from service.logs import get_log
 from service.messages import Message
@@ -53,13 +53,17 @@ def make_celery(broker_url: str, *, socket_timeout_seconds: float) -> Celery:
     app.conf.update(
         task_ignore_result=True,
         task_store_errors_even_if_ignored=False,
-        task_acks_late=False,
+        # a doorbell is gone once it is heard: one whose acknowledgement fails would count as in
+        # hand for ever, and two of them make a worker of two children deaf
+        task_queues=[
+            Queue(name, Exchange(name), routing_key=name, no_ack=True)
+            for name in (IO_QUEUE, IMAGES_QUEUE)
+        ],
         task_default_queue=IO_QUEUE,
         task_routes={
             Message.DERIVE.value: {"queue": IMAGES_QUEUE},
             Message.DISCARD.value: {"queue": IMAGES_QUEUE},
         },
-        task_create_missing_queues=True,
         task_publish_retry=False,
         task_serializer="json",
         accept_content=["json"],
