@@ -12,7 +12,8 @@ from service.client import ApiRefused, ApiUnreachable, Client, Image
 from service.client.api import MAX_UPLOAD_BYTES
 
 JOB = json.dumps({"id": "job_1", "status": "queued"}).encode()
-BUSY = b"HTTP/1.1 503 Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"
+LAST = b"Connection: close\r\n"
+BUSY = b"HTTP/1.1 503 Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\n%b\r\n" % LAST
 CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
 NOTHING = b""
 
@@ -61,8 +62,9 @@ def test_the_bucket_is_asked_until_it_gives_all_bytes_and_never_sees_the_api_key
     sha256 = hashlib.sha256(b"all bytes").hexdigest()
     image: Image = {"id": "img_1", "bytes": 9, "sha256": sha256}  # type: ignore[typeddict-item] # all that is read
     with ScriptedPeer(in_turn(CUT, BUSY, ok(b"all bytes"))) as bucket:
-        away = f"HTTP/1.1 302 Found\r\nLocation: {bucket.url}/x?sig=1\r\nContent-Length: 0\r\n\r\n"
-        with ScriptedPeer(in_turn(away.encode())) as api, Client(api.url, "dk_1") as client:
+        place = b"Location: %b/x?sig=1\r\n" % bucket.url.encode()
+        away = b"HTTP/1.1 302 Found\r\n%bContent-Length: 0\r\n%b\r\n" % (place, LAST)
+        with ScriptedPeer(in_turn(away)) as api, Client(api.url, "dk_1") as client:
             assert client.content(image) == b"all bytes"
             assert header(api.requests[0], "authorization") == "Bearer dk_1"
         assert [header(asked, "authorization") for asked in bucket.requests] == [None] * 3

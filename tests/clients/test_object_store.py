@@ -148,11 +148,12 @@ def test_where_the_answer_says_nothing_a_head_is_asked_for_checksum_and_size(
     *,
     stored: bool,
 ) -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nx-amz-checksum-sha256: %b\r\n\r\n"
+    last = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+    head = last + b"Content-Length: %d\r\nx-amz-checksum-sha256: %b\r\n\r\n"
 
     def script(sock: object, peer: ScriptedPeer) -> None:
         asked = peer.read_request(sock)  # type: ignore[arg-type]
-        put = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+        put = last + b"Content-Length: 0\r\n\r\n"
         said = put if asked.startswith(b"PUT") else head % (length, CONFIRMED)
         sock.sendall(said)  # type: ignore[attr-defined]
 

@@ -16,7 +16,8 @@ class Report:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if audit.leaks(self._file):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            # Not the status of a failed test: no second try may make up for a leak.
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"egress: {audit.summary(self._file)}")

@@ -113,4 +113,4 @@ def test_a_run_with_a_leak_fails_although_every_test_passed(
         )
     assert "1 passed" in done.stdout
     assert f"egress: {KEY} went to 127.0.0.1:{foreign.port}" in done.stdout
-    assert done.returncode == 1
+    assert done.returncode == pytest.ExitCode.INTERRUPTED

@@ -109,7 +109,11 @@ class ScriptedPeer:
 
 
 def answer(data: bytes) -> Script:
-    """Return a script that reads a request, sends `data` and closes."""
+    """Return a script that reads a request, sends `data` and closes.
+
+    A client that keeps connections has to be told in `data`: else it may send its next request
+    into one that is just being closed.
+    """
 
     def script(sock: socket.socket, peer: ScriptedPeer) -> None:
         peer.read_request(sock)
@@ -119,5 +123,6 @@ def answer(data: bytes) -> Script:
 
 
 def ok(body: bytes = b"") -> bytes:
-    """Return a whole 200 answer."""
-    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    """Return a whole 200 answer, the connection's last."""
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    return head % len(body) + body

@@ -193,7 +193,7 @@ def test_nothing_succeeds_before_s3_confirms(
     rewire: Rewire, wiring: Wiring, key: NewKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """S3 says 200 but neither the answer nor a HEAD shows the checksum."""
-    said = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nETag: x\r\n\r\n"
+    said = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\nETag: x\r\n\r\n"
     with ScriptedPeer(answer(said)) as s3, ScriptedPeer(answer(ok(PNG))) as peer:
         with monkeypatch.context() as patch:
             patch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
