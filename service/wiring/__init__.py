@@ -33,7 +33,7 @@ from service.steps.reconcile import Balances, Reconcile
 from service.steps.recover import Doubts
 from service.steps.reindex import Reindex
 from service.steps.store import Bring, Store
-from service.steps.submit import Lease, Outcomes, Send, Submit
+from service.steps.submit import Lease, Outcomes, Send, Slips, Submit
 from service.steps.sweep import GraceClock, Sweep
 from service.steps.upload import Discard, Upload
 from service.steps.verify import Verify
@@ -81,6 +81,7 @@ class Wiring(Upkeep):
         """Step: submit."""
         chosen = self.settings
         lease = Lease(self.database, chosen.send_deadline_seconds, chosen.flux_timeout_seconds)
+        slips = Slips(chosen.spool_dir / "slips")
         own_slots = {model.pool: model.max_active for model in CATALOGUE.models.values()}
         outcomes = Outcomes(
             self.moves,
@@ -89,8 +90,9 @@ class Wiring(Upkeep):
         )
         return Submit(
             database=self.database,
-            send=Send(CATALOGUE, self.flux, self.inputs, lease, self._webhook_address()),
+            send=Send(CATALOGUE, self.flux, self.inputs, lease, slips, self._webhook_address()),
             lease=lease,
+            slips=slips,
             outcomes=outcomes,
             may_spend=self.vitals.trouble,
             providers=self._providers,

@@ -5,8 +5,9 @@ gets to it before the send deadline. Record writes down what is known; what may 
 is never sent again (README, "The paid call").
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from sqlalchemy import func, insert, select, update
 
@@ -22,6 +23,7 @@ from service.states import Status
 from service.steps.submit.lease import Lease
 from service.steps.submit.outcomes import Outcomes
 from service.steps.submit.send import Intent, Send
+from service.steps.submit.slips import Slips
 from service.timeline import note
 from service.upstream import Accepted, Refused, SubmitOutcome, Unknown
 
@@ -35,6 +37,7 @@ class Submit:
     database: Database
     send: Send
     lease: Lease
+    slips: Slips
     outcomes: Outcomes
     #: Says why nothing may be bought now, if so: it could not be kept, or not be heard of.
     may_spend: Callable[[], str | None]
@@ -48,6 +51,7 @@ class Submit:
 
     def claim(self, limit: int) -> list[Intent]:
         """Commit the intent to pay for as many queued jobs as there are slots and an open gate."""
+        self._inherit()
         intents = self._recovered()
         for provider in self.providers if self.may_spend() is None else ():
             try:
@@ -81,6 +85,7 @@ class Submit:
                 self._tell_gate(tx, intent, outcome)
             fault_point("submit.before_record_commit")
         fault_point("submit.after_record")
+        self.slips.drop(intent.attempt_id for intent, _ in ended)
 
     def _tell_gate(self, tx: Transaction, intent: Intent, outcome: SubmitOutcome) -> None:
         match outcome:
@@ -112,12 +117,46 @@ class Submit:
         """Return the intents whose commit was not acknowledged, and happened all the same (F3)."""
         if not self.unclear:
             return []
-        asked = [intent.attempt_id for intent in self.unclear]
+        asked = {intent.attempt_id for intent in self.unclear}
         with self.database.transaction() as tx:
             there = {row.id for row in tx.rows(select(Attempt.id).where(Attempt.id.in_(asked)))}
         found = [intent for intent in self.unclear if intent.attempt_id in there]
         self.unclear.clear()
+        self.slips.drop(asked - there)
         return found
+
+    def _inherit(self) -> None:
+        """Record what killed workers of this host knew of their intents and did not record."""
+        with self.slips.left() as known:
+            if known:
+                ended = [(one, known[one.attempt_id]) for one in self._intents(known)]
+                self.record(ended)
+                for intent, outcome in ended:
+                    log.info(
+                        "submit_inherited",
+                        job_id=str(intent.job_id),
+                        attempt=intent.attempt_number,
+                        outcome=type(outcome).__name__.lower(),
+                    )
+
+    def _intents(self, attempt_ids: Iterable[UUID]) -> list[Intent]:
+        begun = (
+            select(
+                jobs.c.id.label("job_id"),
+                jobs.c.project_id,
+                Attempt.id.label("attempt_id"),
+                Attempt.number.label("attempt_number"),
+                Attempt.provider,
+                jobs.c.pool,
+                jobs.c.model,
+                jobs.c.input,
+                jobs.c.tries,
+            )
+            .join_from(Attempt, jobs, Attempt.job_id == jobs.c.id)
+            .where(Attempt.id.in_(list(attempt_ids)))
+        )
+        with self.database.transaction() as tx:
+            return [Intent(**row._asdict(), send_by=0.0) for row in tx.rows(begun)]
 
     def _take(
         self, tx: Transaction, provider: str, free: gate.Slots, send_by: float
@@ -151,6 +190,7 @@ class Submit:
             )
             for row in rows
         ]
+        self.slips.hold(intent.attempt_id for intent in intents)
         begun = [
             {"id": one.attempt_id, "job_id": one.job_id, "number": one.attempt_number}
             for one in intents

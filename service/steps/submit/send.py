@@ -13,6 +13,7 @@ from service.faults import fault_point
 from service.generation import Catalogue, Model
 from service.logs import get_log
 from service.steps.submit.lease import Lease
+from service.steps.submit.slips import Slips
 from service.upstream import Accepted, NotSent, SubmitOutcome, Unknown, Unusable
 
 log = get_log(__name__)
@@ -85,12 +86,14 @@ class Send:
     flux: Flux
     inputs: Inputs
     lease: Lease
+    slips: Slips
     webhook_address: WebhookAddress
 
     def __call__(self, intent: Intent) -> SubmitOutcome:
         """Say what became of it; never raises."""
         began = time.monotonic()
         outcome = self._send(intent)
+        self.slips.say(intent.attempt_id, outcome)
         fault_point("submit.after_send")
         log.info(
             "submit_attempt",
@@ -110,6 +113,7 @@ class Send:
 
         def fence() -> None:
             nonlocal sending
+            self.slips.begin(intent.attempt_id)
             fault_point("submit.before_fence")
             if time.monotonic() > send_by:
                 raise FenceClosed("too late after the intent; nothing was sent")

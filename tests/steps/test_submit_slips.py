@@ -1,0 +1,157 @@
+"""What a killed worker knew of its intents, another of its host still knows."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from factories import Rewire, attempt_id, attempts, enqueue, gate_row, job, run
+from fakes.simulator import Simulator
+
+from service.keys import NewKey
+from service.settings import Settings
+from service.states import Status
+from service.upstream import NotSent
+from service.wiring import Wiring
+
+WORKER = """
+from service.settings import load_settings
+from service.wiring import Wiring
+
+submit = Wiring(load_settings()).submit
+submit.record([(intent, submit.act(intent)) for intent in submit.claim(10)])
+"""
+
+
+def be_killed_at(point: str, settings: Settings) -> None:
+    """Have a worker process submit what is queued, and be killed on its way."""
+    mark = settings.spool_dir.parent / f"mark-{os.urandom(4).hex()}"
+    fault = {"FAULT_POINT": point, "FAULT_ACTION": "kill", "FAULT_MARK": str(mark)}
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", WORKER], env={**os.environ, **fault}, timeout=60, check=False
+    )
+    assert ended.returncode == -signal.SIGKILL
+
+
+def slips(wiring: Wiring) -> list[Path]:
+    return [
+        path for path in Path(wiring.settings.spool_dir, "slips").glob("*/*") if path.name != "lock"
+    ]
+
+
+def test_what_a_killed_worker_did_not_begin_to_send_is_queued_again_at_once(
+    wiring: Wiring, key: NewKey, simulator: Simulator
+) -> None:
+    jobs = [enqueue(wiring, key) for _ in range(3)]
+    be_killed_at("submit.after_intent", wiring.settings)
+    assert {job(wiring, one).status for one in jobs} == {Status.SUBMITTING}
+    wiring.submit.claim(0)
+    assert {job(wiring, one).status for one in jobs} == {Status.QUEUED}
+    assert [one.outcome for one in attempts(wiring, jobs[0])] == ["not_sent"]
+    assert slips(wiring) == []
+
+
+def test_what_it_may_have_sent_stays_in_doubt(
+    wiring: Wiring, key: NewKey, simulator: Simulator
+) -> None:
+    job_id = enqueue(wiring, key)
+    be_killed_at("submit.before_send", wiring.settings)
+    wiring.submit.claim(0)
+    assert job(wiring, job_id).status is Status.SUBMITTING
+    wiring.submit.claim(0)
+    assert job(wiring, job_id).status is Status.SUBMITTING
+
+
+def test_an_answer_that_it_had_is_recorded(
+    wiring: Wiring, key: NewKey, simulator: Simulator
+) -> None:
+    job_id = enqueue(wiring, key)
+    be_killed_at("submit.after_send", wiring.settings)
+    assert job(wiring, job_id).status is Status.SUBMITTING
+    wiring.submit.claim(0)
+    row = job(wiring, job_id)
+    assert row.status is Status.GENERATING
+    assert row.task_id
+    assert row.cost_actual is not None
+    assert slips(wiring) == []
+
+
+def test_a_refusal_that_it_had_is_recorded_and_closes_the_gate(
+    wiring: Wiring, key: NewKey, simulator: Simulator
+) -> None:
+    simulator.set_fault("refuse", args={"status": 402})
+    job_id = enqueue(wiring, key)
+    be_killed_at("submit.after_send", wiring.settings)
+    wiring.submit.claim(0)
+    assert job(wiring, job_id).status is Status.QUEUED
+    assert gate_row(wiring).closed_reason == "the Flux account is out of credits (402)"
+
+
+def test_slips_of_a_worker_that_lives_are_its_own(
+    wiring: Wiring, rewire: Rewire, key: NewKey, simulator: Simulator
+) -> None:
+    job_id = enqueue(wiring, key)
+    (intent,) = wiring.submit.claim(1)
+    other = rewire()
+    assert other.submit.claim(5) == []
+    assert job(wiring, job_id).status is Status.SUBMITTING
+    wiring.submit.record([(intent, wiring.submit.act(intent))])
+    assert job(wiring, job_id).status is Status.GENERATING
+    assert slips(wiring) == []
+
+
+def test_after_a_boot_only_answers_are_believed(
+    wiring: Wiring, key: NewKey, simulator: Simulator
+) -> None:
+    unsent, answered = enqueue(wiring, key), enqueue(wiring, key)
+    be_killed_at("submit.after_intent", wiring.settings)
+    (folder,) = Path(wiring.settings.spool_dir, "slips").iterdir()
+    said = '{"task_id": "t-9", "polling_url": null, "cost": "0.04", "http_status": 200}'
+    (folder / f"{attempt_id(wiring, answered).hex}.held").unlink()
+    (folder / f"{attempt_id(wiring, answered).hex}.accepted").write_text(said)
+    folder.rename(folder.with_name("another-boot.1"))
+    wiring.submit.claim(0)
+    assert job(wiring, unsent).status is Status.SUBMITTING
+    assert job(wiring, answered).task_id == "t-9"
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["", '{"task_id": "t', "[]", "{}", '{"task_id": 1, "polling_url": null, "cost": null}', "\0"],
+)
+def test_a_slip_that_was_cut_short_is_as_none(
+    wiring: Wiring, key: NewKey, simulator: Simulator, said: str
+) -> None:
+    job_id = enqueue(wiring, key)
+    be_killed_at("submit.before_send", wiring.settings)
+    (folder,) = Path(wiring.settings.spool_dir, "slips").iterdir()
+    (folder / f"{attempt_id(wiring, job_id).hex}.accepted").write_text(said)
+    wiring.submit.claim(0)
+    assert job(wiring, job_id).status is Status.SUBMITTING
+    assert slips(wiring) == []
+
+
+def test_without_a_disk_for_slips_jobs_are_sent_all_the_same(
+    wiring: Wiring, key: NewKey, simulator: Simulator
+) -> None:
+    wiring.settings.spool_dir.mkdir(parents=True)
+    (wiring.settings.spool_dir / "slips").write_text("no folder")
+    job_id = enqueue(wiring, key)
+    run(wiring.submit)
+    assert job(wiring, job_id).status is Status.GENERATING
+
+
+def test_an_intent_that_another_may_take_for_unsent_is_not_sent(
+    wiring: Wiring, key: NewKey, simulator: Simulator
+) -> None:
+    job_id = enqueue(wiring, key)
+    (intent,) = wiring.submit.claim(1)
+    for slip in slips(wiring):
+        slip.unlink()
+    outcome = wiring.submit.act(intent)
+    assert isinstance(outcome, NotSent)
+    wiring.submit.record([(intent, outcome)])
+    assert job(wiring, job_id).status is Status.QUEUED
