@@ -13,6 +13,7 @@ from service.cli.connection import connect, url_option
 from service.cli.options import files, input_of, input_options, pairs
 from service.cli.show import json_option, plain, show_json, show_pairs, show_table
 from service.errors import ServiceError
+from service.settings import OnUnconfirmed
 from service.states import TERMINAL, Status
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ def jobs() -> None:
     callback=pairs,
     help="A note of your own, such as order=17; again for more.",
 )
+@click.option(
+    "--on-unconfirmed",
+    type=click.Choice([choice.value for choice in OnUnconfirmed]),
+    help="If nobody knows whether Flux took it: let it fail, or send it once more (README).",
+)
 @click.option("--wait", type=click.IntRange(1), metavar="SECONDS", help="Wait for the job's end.")
 @url_option
 @json_option
@@ -58,6 +64,7 @@ def submit(
     images: dict[str, Path],
     callback_url: str | None,
     metadata: dict[str, str],
+    on_unconfirmed: str | None,
     wait: int | None,
     url: str | None,
     as_json: bool,
@@ -74,6 +81,7 @@ def submit(
             "input": input_of(given, prompt, parameters) | uploaded,
             **({"callback_url": callback_url} if callback_url else {}),
             **({"metadata": metadata} if metadata else {}),
+            **({"on_unconfirmed": on_unconfirmed} if on_unconfirmed else {}),
         }
         # one key for all tries of this command: it makes one job, however often it is sent
         job = client.submit(body, str(uuid4()), wait_seconds=wait or 0)

@@ -20,6 +20,7 @@ from service.pictures import Spooled
 Sink = Callable[[bytes], object]
 
 _CHUNK_BYTES = 65_536
+_UUID_BYTES = 16
 #: With so much of the spool in use nothing more is bought: what is under way still has to fit.
 _NEARLY_FULL = 0.8
 #: A download that is older was left by a killed process, seconds.
@@ -151,7 +152,10 @@ class WebhookSpool:
         for path in sorted(self._folder.glob("*.webhook")):
             with suppress(FileNotFoundError):  # another process replayed it
                 content = path.read_bytes()
-                yield UUID(bytes=content[:16]), content[16:], path
+                if len(content) < _UUID_BYTES:  # no file of ours: it must not hold up the others
+                    path.rename(path.with_suffix(".damaged"))
+                    continue
+                yield UUID(bytes=content[:_UUID_BYTES]), content[_UUID_BYTES:], path
 
 
 def _size(path: Path) -> int:

@@ -79,9 +79,11 @@ def test_a_wait_that_runs_out_prints_the_job_and_fails(darkroom: CommandLine) ->
 def test_input_is_read_from_standard_input_and_options_override_it(darkroom: CommandLine) -> None:
     done = darkroom(
         *("jobs", "submit", "flux-2-pro", "--input", "-", "--set", "seed=7", "--json"),
+        *("--on-unconfirmed", "resubmit"),
         stdin='{"prompt": "from a file", "seed": 1}',
     )
     assert (done.json["input"]["prompt"], done.json["input"]["seed"]) == ("from a file", 7)
+    assert done.json["on_unconfirmed"] == "resubmit"
 
 
 def test_a_job_that_is_under_way_cannot_be_canceled_and_the_api_says_why(

@@ -141,6 +141,15 @@ def test_webhooks_wait_in_the_order_they_came(webhooks: WebhookSpool, tmp_path: 
     assert [(attempt_id, body) for attempt_id, body, _ in again] == sent
 
 
+def test_a_file_that_is_no_webhook_holds_up_no_other(
+    webhooks: WebhookSpool, tmp_path: Path
+) -> None:
+    webhooks.add(JOB, b"body")
+    (tmp_path / "webhooks" / "0.webhook").write_bytes(b"short")
+    assert [body for _, body, _ in webhooks.waiting()] == [b"body"]
+    assert (tmp_path / "webhooks" / "0.damaged").read_bytes() == b"short"
+
+
 def test_any_body_comes_back_as_it_was(webhooks: WebhookSpool) -> None:
     for body in (b"", b"\x00\xff\n", DATA[:65536]):
         webhooks.add(JOB, body)
