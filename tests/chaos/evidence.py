@@ -80,11 +80,14 @@ class Api:
 
     def alive(self) -> bool:
         """Say whether any job is still on its way."""
-        return any(
+        if any(
             self.get(project, f"/v1/jobs?limit=1&status={status}")["data"]
             for project in self.keys
             for status in _ALIVE
-        )
+        ):
+            return True
+        # one that Flux refuses again and again may have changed its state between the questions
+        return any(job["status"] in _ALIVE for job in self.jobs().values())
 
     def calling(self) -> bool:
         """Say whether the service itself knows of a callback that it still has to make."""
