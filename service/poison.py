@@ -1,32 +1,84 @@
-"""Poison: what ends every worker that takes it is set aside after three of them.
+"""Poison: what ends every worker that works on it is set aside after three of them.
 
-A claim counts a death in advance, and whoever writes down what came of the claim takes all deaths
-back. Only claims in a row of which nobody ever said anything add up.
+A file says which jobs a process is about to work on and which it has come through. Those whose
+process ended over them have one more death each, until somebody says what came of them: only
+deaths in a row add up. A worker that ends between its acts, killed by chance, accuses nobody.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Row
+from sqlalchemy import Row, func, select, update
 
-from service.database import Transaction
+from service.database import Database, Transaction
+from service.legacy import Legacy
 from service.logs import get_log
 from service.models import jobs
 from service.moves import Moves
-from service.states import ErrorCode
+from service.states import ErrorCode, Status
 
 log = get_log(__name__)
 
 MAX_DEATHS = 3
 
-#: What a claim of jobs writes besides its lease, and what a record that does not move them writes.
-CLAIMED = {"deaths": jobs.c.deaths + 1}
+#: What a record writes that does not move its job: a worker has come through.
 SURVIVED = {"deaths": 0}
 
 
-def is_poison(deaths: int) -> bool:
-    """Say whether so many deaths, the present claim counted in advance, are too many."""
-    return deaths > MAX_DEATHS
+@dataclass(frozen=True)
+class Deaths:
+    """The deaths over jobs of one status, on this host."""
+
+    database: Database
+    legacy: Legacy
+    status: Status
+
+    @contextmanager
+    def risked(self, job_id: UUID) -> Iterator[None]:
+        """Work on a job in the block: if the process ends in it, that is a death."""
+        try:
+            self.legacy.put(job_id.hex)
+        except OSError as error:
+            log.warning("death_would_not_count", job_id=str(job_id), reason=str(error))
+        try:
+            yield
+        finally:
+            self.legacy.forget(job_id.hex)
+
+    def forgive(self, job_ids: Iterable[UUID]) -> None:
+        """Have it count as no death if this process ends now: that is not their doing."""
+        for job_id in job_ids:
+            self.legacy.forget(job_id.hex)
+
+    def count(self) -> None:
+        """Count the deaths of this host's processes; what they held is due at once.
+
+        Raises:
+            DatabaseUnavailable: they are counted another time.
+        """
+        with self.legacy.left() as files:
+            if not files:
+                return
+            held = (
+                select(jobs.c.id)
+                .where(
+                    jobs.c.id.in_([UUID(hex=file.name) for file in files]),
+                    jobs.c.status == self.status,
+                )
+                # in the order of all, and past who is moving one right now
+                .order_by(jobs.c.id)
+                .with_for_update(skip_locked=True)
+                .cte()
+            )
+            with self.database.transaction() as tx:
+                tx.execute(
+                    update(jobs)
+                    .where(jobs.c.id.in_(select(held.c.id)))
+                    .values(deaths=jobs.c.deaths + 1, due_at=func.now())
+                )
 
 
 def spare(tx: Transaction, moves: Moves, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
@@ -35,15 +87,18 @@ def spare(tx: Transaction, moves: Moves, rows: Sequence[Row[Any]]) -> list[Row[A
     To be called in the claim's transaction; `rows` have `id`, `attempt_count` and `deaths`. All of
     them are paid for.
     """
+    spared = []
     for row in rows:
-        if is_poison(row.deaths):
-            log.error("poison_set_aside", job_id=str(row.id))
-            moves.fail(
-                tx,
-                row.id,
-                ErrorCode.INTERNAL,
-                f"Set aside: {MAX_DEATHS} workers in a row ended over it",
-                attempt_number=row.attempt_count,
-                maybe_charged=True,
-            )
-    return [row for row in rows if not is_poison(row.deaths)]
+        if row.deaths < MAX_DEATHS:
+            spared.append(row)
+            continue
+        log.error("poison_set_aside", job_id=str(row.id))
+        moves.fail(
+            tx,
+            row.id,
+            ErrorCode.INTERNAL,
+            f"Set aside: {MAX_DEATHS} workers in a row ended over it",
+            attempt_number=row.attempt_count,
+            maybe_charged=True,
+        )
+    return spared

@@ -34,8 +34,6 @@ def test_results_are_handed_back_too(wiring: Wiring, key: NewKey) -> None:
     assert wiring.store.claim(1) == []
     HandBack(wiring.database, Status.STORING)(claims)
     assert [claim.job_id for claim in wiring.store.claim(1)] == [job_id]
-    # a worker that was told to stop has not died over it
-    assert job(wiring, job_id).deaths == 1
 
 
 def test_what_has_moved_on_or_was_begun_anew_is_left_alone(wiring: Wiring, key: NewKey) -> None:

@@ -65,7 +65,7 @@ class Job(Base):
     due_at: Mapped[datetime | None]
     #: Tries of the present state's step; back to 0 with each move.
     tries: Mapped[int] = mapped_column(server_default=text("0"))
-    #: Claims in a row whose worker never said what came of them: the job may have killed it.
+    #: Workers in a row that ended in the middle of it: the job may have killed them.
     deaths: Mapped[int] = mapped_column(server_default=text("0"))
     #: How often S3 has said no to the very bytes of this result; back to 0 with each move.
     refusals: Mapped[int] = mapped_column(server_default=text("0"))

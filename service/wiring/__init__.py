@@ -17,9 +17,11 @@ from service.generation import CATALOGUE
 from service.keys import Keys
 from service.lanes import Lane
 from service.leases import HandBack
+from service.legacy import Legacy
 from service.logs import get_log
 from service.messages import Message
 from service.pictures import MAX_IMAGE_BYTES
+from service.poison import Deaths
 from service.rounds import Round
 from service.settings import Provider
 from service.states import Status
@@ -32,7 +34,7 @@ from service.steps.receive import Receive
 from service.steps.reconcile import Balances, Reconcile
 from service.steps.recover import Doubts
 from service.steps.reindex import Reindex
-from service.steps.store import Bring, Store
+from service.steps.store import Bring, Ripe, Store
 from service.steps.submit import Lease, Outcomes, Send, Slips, Submit
 from service.steps.sweep import GraceClock, Sweep
 from service.steps.upload import Discard, Upload
@@ -81,7 +83,7 @@ class Wiring(Upkeep):
         """Step: submit."""
         chosen = self.settings
         lease = Lease(self.database, chosen.send_deadline_seconds, chosen.flux_timeout_seconds)
-        slips = Slips(chosen.spool_dir / "slips")
+        slips = Slips(Legacy(chosen.spool_dir / "slips"))
         own_slots = {model.pool: model.max_active for model in CATALOGUE.models.values()}
         outcomes = Outcomes(
             self.moves,
@@ -130,8 +132,14 @@ class Wiring(Upkeep):
             flux=self.flux,
             prefix=self.settings.s3_prefix,
         )
+        legacy = Legacy(self.settings.spool_dir / "acts")
         return Store(
-            self.database, self.moves, bring, self.settings.s3_bucket, self.settings.lease_seconds
+            database=self.database,
+            moves=self.moves,
+            bring=bring,
+            deaths=Deaths(self.database, legacy, Status.STORING),
+            bucket=self.settings.s3_bucket,
+            lease_seconds=self.settings.lease_seconds,
         )
 
     @cached_property
@@ -218,7 +226,7 @@ class Wiring(Upkeep):
         }
         hand_back: dict[Message, Callable[[list[Any]], None]] = {
             Message.POLL: HandBack(self.database, Status.GENERATING),
-            Message.STORE: HandBack(self.database, Status.STORING),
+            Message.STORE: self._hand_back_results,
         }
         return {
             message: Lane(
@@ -231,6 +239,11 @@ class Wiring(Upkeep):
             )
             for message, (step, capacity) in steps.items()
         }
+
+    def _hand_back_results(self, claims: list[Ripe]) -> None:
+        # told to stop, this process does not die of them
+        self.store.deaths.forgive(claim.job_id for claim in claims)
+        HandBack(self.database, Status.STORING)(claims)
 
     def rounds(self) -> Mapping[str, Round]:
         """Return what an io worker does again and again beside its lanes."""

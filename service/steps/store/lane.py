@@ -61,19 +61,21 @@ class Store:
     database: Database
     moves: Moves
     bring: Bring
+    deaths: poison.Deaths
     #: Where the image rows say the bytes are.
     bucket: str
     lease_seconds: float
 
     def claim(self, limit: int) -> list[Ripe]:
         """Take the results whose URLs die first, then those that are kept on this host."""
+        self.deaths.count()
         taken = claimable(limit, self._spool.id, is_well=self.bring.vitals.bucket_is_well)
         dies_at = jobs.c.result_expires_at
         with self.database.transaction() as tx:
             rows = tx.rows(
                 update(jobs)
                 .where(jobs.c.id.in_(taken), jobs.c.project_id == Project.id)
-                .values(due_at=lease(self.lease_seconds), **poison.CLAIMED)
+                .values(due_at=lease(self.lease_seconds))
                 .returning(
                     jobs.c.id,
                     jobs.c.attempt_count,
@@ -90,7 +92,7 @@ class Store:
                     jobs.c.due_at,
                     (dies_at <= func.now()).label("over"),
                     (dies_at <= func.now() - seconds(HOPELESS_AFTER_SECONDS)).label("hopeless"),
-                    or_(jobs.c.kept_by.is_not(None), jobs.c.deaths > 1).label("rationed"),
+                    or_(jobs.c.kept_by.is_not(None), jobs.c.deaths > 0).label("rationed"),
                 )
             )
             spared = poison.spare(tx, self.moves, rows)
@@ -105,7 +107,8 @@ class Store:
         began = time.monotonic()
         outcome: Outcome
         try:
-            outcome = self.bring(claim)
+            with self.deaths.risked(claim.job_id):
+                outcome = self.bring(claim)
         except Exception as error:
             # a bug of ours, likely about this very file: it must not come back for ever
             log.exception("store_crashed", job_id=str(claim.job_id))
