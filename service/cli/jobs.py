@@ -13,7 +13,6 @@ from service.cli.connection import connect, url_option
 from service.cli.options import files, input_of, input_options, pairs
 from service.cli.show import json_option, plain, show_json, show_pairs, show_table
 from service.errors import ServiceError
-from service.settings import OnUnconfirmed
 from service.states import TERMINAL, Status
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def jobs() -> None:
 )
 @click.option(
     "--on-unconfirmed",
-    type=click.Choice([choice.value for choice in OnUnconfirmed]),
+    type=click.Choice(["fail", "resubmit"]),
     help="If nobody knows whether Flux took it: let it fail, or send it once more (README).",
 )
 @click.option("--wait", type=click.IntRange(1), metavar="SECONDS", help="Wait for the job's end.")

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from uuid import uuid4
 
 import pytest
 from conftest import QUICK, named, new_database
@@ -30,7 +31,7 @@ def start_service(
                 **servers,
                 **QUICK,
                 "DATABASE_URL": named(servers["DATABASE_URL"], database),
-                "S3_PREFIX": f"{place.name}/",
+                "S3_PREFIX": f"{place.name}-{uuid4().hex[:8]}/",
                 "SECRET_KEY": "a-key-for-tests-long-enough-to-be-one",
                 "FLUX_PROVIDER": "simulator",
                 "FLUX_API_URL": f"{shared_simulator.url}/v1",

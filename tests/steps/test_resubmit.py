@@ -62,27 +62,6 @@ def duplicates() -> float:
     return REGISTRY.get_sample_value("darkroom_duplicate_charges_total") or 0.0
 
 
-@pytest.mark.parametrize(
-    ("no", "outcome"),
-    [
-        (NotSent("too late"), AttemptOutcome.NOT_SENT),
-        (Refused(429, "busy"), AttemptOutcome.REFUSED),
-        (Refused(422, "no such size"), AttemptOutcome.REFUSED),
-    ],
-)
-def test_a_late_no_of_an_overtaken_attempt_clears_it_and_leaves_the_job(
-    wiring: Wiring, key: NewKey, no: NotSent | Refused, outcome: AttemptOutcome
-) -> None:
-    first = written_off(wiring, key)
-    second = claimed(wiring, first.job_id)
-    wiring.submit.record([(first, no)])
-    assert [one.outcome for one in attempts(wiring, first.job_id)] == [outcome, None]
-    assert job(wiring, first.job_id).status is Status.SUBMITTING
-    wiring.submit.record([(second, SECOND)])
-    row = job(wiring, first.job_id)
-    assert (row.status, row.maybe_charged) == (Status.GENERATING, False)
-
-
 def test_what_nobody_confirms_is_sent_once_more_and_then_fails(wiring: Wiring, key: NewKey) -> None:
     job_id = written_off(wiring, key).job_id
     assert [one.outcome for one in attempts(wiring, job_id)] == [AttemptOutcome.WRITTEN_OFF]

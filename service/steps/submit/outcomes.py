@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, update
+from sqlalchemy import and_, func, update
 
 from service import gate
 from service.clock import seconds
@@ -50,11 +50,13 @@ class Outcomes:
         return _close_attempt(tx, intent, http_status=outcome.http_status)
 
     def _not_sent(self, tx: Transaction, intent: Intent, outcome: NotSent) -> bool:
-        self._requeue(tx, intent, outcome.reason, _backoff_seconds(intent.tries))
-        return _close_unpaid(tx, intent, outcome=AttemptOutcome.NOT_SENT, error=outcome.reason)
+        moved = self._requeue(tx, intent, outcome.reason, _backoff_seconds(intent.tries))
+        return moved and _close_attempt(
+            tx, intent, outcome=AttemptOutcome.NOT_SENT, error=outcome.reason
+        )
 
     def _unusable(self, tx: Transaction, intent: Intent, outcome: Unusable) -> bool:
-        self.moves.fail(
+        moved = self.moves.fail(
             tx,
             intent.job_id,
             ErrorCode.INTERNAL,
@@ -62,17 +64,19 @@ class Outcomes:
             attempt_number=intent.attempt_number,
             **known(intent.attempt_number),
         )
-        return _close_unpaid(tx, intent, outcome=AttemptOutcome.NOT_SENT, error=outcome.reason)
+        return moved is not None and _close_attempt(
+            tx, intent, outcome=AttemptOutcome.NOT_SENT, error=outcome.reason
+        )
 
     def _refused(self, tx: Transaction, intent: Intent, outcome: Refused) -> bool:
         status = outcome.http_status
         if status == gate.TOO_MANY_REQUESTS:
             wait = outcome.retry_after_seconds
-            self._requeue(tx, intent, "Flux has no free slot (429)", wait)
+            moved = self._requeue(tx, intent, "Flux has no free slot (429)", wait)
         elif status in gate.ACCOUNT_STATUSES:
-            self._requeue(tx, intent, gate.ACCOUNT_STATUSES[status], 1.0)
+            moved = self._requeue(tx, intent, gate.ACCOUNT_STATUSES[status], 1.0)
         else:
-            self.moves.fail(
+            failed = self.moves.fail(
                 tx,
                 intent.job_id,
                 ErrorCode.UPSTREAM_REJECTED,
@@ -80,12 +84,13 @@ class Outcomes:
                 attempt_number=intent.attempt_number,
                 upstream_status=status,
             )
-        return _close_unpaid(
+            moved = failed is not None
+        return moved and _close_attempt(
             tx, intent, outcome=AttemptOutcome.REFUSED, http_status=status, error=outcome.reason
         )
 
-    def _requeue(self, tx: Transaction, intent: Intent, reason: str, wait: float) -> None:
-        self.moves.move(
+    def _requeue(self, tx: Transaction, intent: Intent, reason: str, wait: float) -> bool:
+        moved = self.moves.move(
             tx,
             intent.job_id,
             Status.QUEUED,
@@ -94,6 +99,7 @@ class Outcomes:
             tries=intent.tries + 1,
             due_at=func.now() + seconds(wait),
         )
+        return moved is not None
 
     def _unknown(self, tx: Transaction, intent: Intent, outcome: Unknown) -> bool:
         moved = self.moves.move(
@@ -113,20 +119,9 @@ class Outcomes:
         )
 
 
-def _close_unpaid(tx: Transaction, intent: Intent, **facts: Any) -> bool:  # noqa: ANN401 - columns
-    """Write down a proved no, also of an attempt that another has overtaken meanwhile."""
-    doubted = Attempt.outcome.in_([AttemptOutcome.UNKNOWN, AttemptOutcome.WRITTEN_OFF])
-    return _close_attempt(tx, intent, or_(Attempt.outcome.is_(None), doubted), **facts)
-
-
-def _close_attempt(
-    tx: Transaction,
-    intent: Intent,
-    *conditions: ColumnElement[bool],
-    **facts: Any,  # noqa: ANN401 - the columns' own types
-) -> bool:
+def _close_attempt(tx: Transaction, intent: Intent, **facts: Any) -> bool:  # noqa: ANN401 - columns
     """Write down what the attempt's worker knows; False if it did so before."""
-    mine = and_(Attempt.id == intent.attempt_id, Attempt.http_status.is_(None), *conditions)
+    mine = and_(Attempt.id == intent.attempt_id, Attempt.http_status.is_(None))
     closed = update(Attempt).where(mine).values(ended_at=func.now(), **facts)
     return bool(tx.execute(closed))
 
