@@ -7,6 +7,7 @@ outlive the process that wrote them, and not always the machine.
 
 import contextlib
 import fcntl
+import itertools
 import os
 import shutil
 import threading
@@ -16,19 +17,40 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from service.ids import new_id
+from service.logs import get_log
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _LOCK = "lock"
+#: Folders that are looked into at a time; each costs a descriptor meanwhile.
+_MAX_FOLDERS = 64
+
+log = get_log(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
     """A file that a process left when it ended."""
 
-    name: str
+    path: Path
     content: bytes
-    #: Whether the machine has run ever since: only then is it sure to be as its process left it.
-    is_of_this_boot: bool
+    #: Whether it is as its process left it: the machine has run ever since, and it is no copy.
+    is_certain: bool
+
+    @property
+    def name(self) -> str:
+        """How its process called it."""
+        return self.path.name
+
+    def seize(self, name: str) -> bool:
+        """Rename it; False if its process has taken it back after all.
+
+        Exactly one of the two can have it, also where locks do not hold what they promise.
+        """
+        try:
+            self.path.rename(self.path.with_name(name))
+        except OSError:
+            return False
+        return True
 
 
 @dataclass
@@ -37,13 +59,14 @@ class Legacy:
 
     folder: Path
     _own: Path | None = None
+    _has_failed: bool = False
     _opening: threading.Lock = field(default_factory=threading.Lock)
 
     def put(self, name: str, content: bytes = b"") -> None:
         """Write a file.
 
         Raises:
-            OSError: the disk did not take it.
+            OSError: the disk did not take it, or has no locks.
         """
         (self._open() / name).write_bytes(content)
 
@@ -53,7 +76,9 @@ class Legacy:
         Raises:
             OSError: it is not there any more, or may still be.
         """
-        (self._open() / name).unlink()
+        if self._own is None:
+            raise FileNotFoundError(name)
+        (self._own / name).unlink()
 
     def forget(self, name: str) -> None:
         """Remove a file of ours if it is there."""
@@ -67,49 +92,77 @@ class Legacy:
         Nobody else has them meanwhile.
         """
         with contextlib.ExitStack() as locks:
-            ended = [path for path in self._others() if _lock(path, locks)]
-            yield [file for path in ended for file in _read(path)]
-            for path in ended:
+            ended = [(path, lock) for path in self._others() if (lock := _lock(path, locks))]
+            yield [file for path, lock in ended for file in _read(path, lock)]
+            for path, _ in ended:
+                # the lock goes last: a folder without one is looked into by nobody
+                for file in path.glob("*"):
+                    if file.name != _LOCK:
+                        with contextlib.suppress(OSError):
+                            file.unlink()
                 shutil.rmtree(path, ignore_errors=True)
 
-    def _others(self) -> list[Path]:
-        return [path for path in self.folder.glob("[!.]*") if path != self._own]
+    def _others(self) -> Iterator[Path]:
+        others = (path for path in self.folder.glob("[!.]*") if path != self._own)
+        return itertools.islice(others, _MAX_FOLDERS)
 
     def _open(self) -> Path:
         """Return this process's folder; others see it only once it is locked."""
         with self._opening:
+            if self._has_failed:
+                raise OSError("no folder could be locked")
             if self._own is None:
-                name = f"{_boot_id()}.{new_id().hex}"
-                unlocked = self.folder / f".{name}"
-                unlocked.mkdir(parents=True)
-                lock = os.open(unlocked / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                weakref.finalize(self, os.close, lock)
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                self._own = unlocked.rename(self.folder / name)
+                self._has_failed = True
+                self._own = self._made()
+                self._has_failed = False
             return self._own
 
+    def _made(self) -> Path:
+        name = new_id().hex
+        unlocked = self.folder / f".{name}"
+        unlocked.mkdir(parents=True)
+        lock = os.open(unlocked / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            os.write(lock, _identity(lock))
+            own = unlocked.rename(self.folder / name)
+        except OSError:
+            os.close(lock)
+            shutil.rmtree(unlocked, ignore_errors=True)
+            raise
+        # not at the interpreter's exit, when threads may still be at work: the kernel does it later
+        weakref.finalize(self, os.close, lock).atexit = False
+        return own
 
-def _lock(folder: Path, locks: contextlib.ExitStack) -> bool:
+
+def _lock(folder: Path, locks: contextlib.ExitStack) -> int | None:
     """Lock another process's folder, unless it lives or somebody else reads it."""
     try:
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
         locks.callback(os.close, lock)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        return False
-    return True
+        return None
+    return lock
 
 
-def _read(folder: Path) -> Iterator[Left]:
-    is_of_this_boot = folder.name.partition(".")[0] == _boot_id()
-    for path in folder.iterdir() if folder.exists() else ():
+def _read(folder: Path, lock: int) -> Iterator[Left]:
+    identity = _identity(lock)
+    is_certain = os.pread(lock, len(identity) + 1, 0) == identity
+    for path in folder.glob("*"):
         if path.name != _LOCK:
-            yield Left(path.name, path.read_bytes(), is_of_this_boot)
+            try:
+                yield Left(path, path.read_bytes(), is_certain)
+            except OSError as error:
+                log.warning("legacy_unreadable", name=path.name, reason=str(error))
 
 
-def _boot_id() -> str:
+def _identity(lock: int) -> bytes:
+    """Return what tells a boot of a machine, and a file from its copies."""
     try:
-        return _BOOT_ID.read_text(encoding="ascii").strip()
+        boot_id = _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
-        # no Linux: nothing is sure
-        return new_id().hex
+        # no Linux: nothing is certain
+        boot_id = new_id().hex
+    status = os.fstat(lock)
+    return f"{boot_id} {status.st_dev}:{status.st_ino}".encode()

@@ -7,14 +7,14 @@ deaths in a row add up. A worker that ends between its acts, killed by chance, a
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, case, func, select, update
 
 from service.database import Database, Transaction
-from service.legacy import Legacy
+from service.legacy import Left, Legacy
 from service.logs import get_log
 from service.models import jobs
 from service.moves import Moves
@@ -36,6 +36,10 @@ class Deaths:
     legacy: Legacy
     status: Status
 
+    #: Jobs that somebody died over and that are under way here: one at a time, for what a process
+    #: has under way shares its fate.
+    suspects: set[UUID] = field(default_factory=set)
+
     @contextmanager
     def risked(self, job_id: UUID) -> Iterator[None]:
         """Work on a job in the block: if the process ends in it, that is a death."""
@@ -46,7 +50,8 @@ class Deaths:
         try:
             yield
         finally:
-            self.legacy.forget(job_id.hex)
+            self.forgive([job_id])
+            self.suspects.discard(job_id)
 
     def forgive(self, job_ids: Iterable[UUID]) -> None:
         """Have it count as no death if this process ends now: that is not their doing."""
@@ -54,7 +59,7 @@ class Deaths:
             self.legacy.forget(job_id.hex)
 
     def count(self) -> None:
-        """Count the deaths of this host's processes; what they held is due at once.
+        """Count the deaths of this host's processes; what they worked on is due at once.
 
         Raises:
             DatabaseUnavailable: they are counted another time.
@@ -62,23 +67,32 @@ class Deaths:
         with self.legacy.left() as files:
             if not files:
                 return
-            held = (
+            held = list(_jobs_of(files))
+            # a power cut is nobody's doing, and may bring back what was forgotten
+            accused = list(_jobs_of(file for file in files if file.is_certain))
+            ours = (
                 select(jobs.c.id)
-                .where(
-                    jobs.c.id.in_([UUID(hex=file.name) for file in files]),
-                    jobs.c.status == self.status,
-                )
+                .where(jobs.c.id.in_(held), jobs.c.status == self.status)
                 # in the order of all, and past who is moving one right now
                 .order_by(jobs.c.id)
                 .with_for_update(skip_locked=True)
                 .cte()
             )
+            died = case((jobs.c.id.in_(accused), 1), else_=0)
             with self.database.transaction() as tx:
                 tx.execute(
                     update(jobs)
-                    .where(jobs.c.id.in_(select(held.c.id)))
-                    .values(deaths=jobs.c.deaths + 1, due_at=func.now())
+                    .where(jobs.c.id.in_(select(ours.c.id)))
+                    .values(deaths=jobs.c.deaths + died, due_at=func.now())
                 )
+
+
+def _jobs_of(files: Iterable[Left]) -> Iterator[UUID]:
+    for file in files:
+        try:
+            yield UUID(hex=file.name)
+        except ValueError:
+            log.warning("act_unreadable", name=file.name)
 
 
 def spare(tx: Transaction, moves: Moves, rows: Sequence[Row[Any]]) -> list[Row[Any]]:

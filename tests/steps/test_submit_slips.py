@@ -1,6 +1,7 @@
 """What a killed worker knew of its intents, another of its host still knows."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from factories import Rewire, attempt_id, attempts, enqueue, gate_row, job, run
 from fakes.simulator import Simulator
 
+from service.ids import new_id
 from service.keys import NewKey
 from service.settings import Settings
 from service.states import Status
@@ -112,7 +114,7 @@ def test_after_a_boot_only_answers_are_believed(
     said = '{"task_id": "t-9", "polling_url": null, "cost": "0.04", "http_status": 200}'
     (folder / f"{attempt_id(wiring, answered).hex}.held").unlink()
     (folder / f"{attempt_id(wiring, answered).hex}.accepted").write_text(said)
-    folder.rename(folder.with_name("another-boot.1"))
+    (folder / "lock").write_text("another boot")
     wiring.submit.claim(0)
     assert job(wiring, unsent).status is Status.SUBMITTING
     assert job(wiring, answered).task_id == "t-9"
@@ -131,6 +133,47 @@ def test_a_slip_that_was_cut_short_is_as_none(
     (folder / f"{attempt_id(wiring, job_id).hex}.accepted").write_text(said)
     wiring.submit.claim(0)
     assert job(wiring, job_id).status is Status.SUBMITTING
+    assert slips(wiring) == []
+
+
+def test_of_a_copied_folder_only_answers_are_believed(
+    wiring: Wiring, key: NewKey, simulator: Simulator
+) -> None:
+    job_id = enqueue(wiring, key)
+    be_killed_at("submit.after_intent", wiring.settings)
+    (folder,) = Path(wiring.settings.spool_dir, "slips").iterdir()
+    shutil.copytree(folder, folder.with_name("copy"))
+    shutil.rmtree(folder)
+    wiring.submit.claim(0)
+    assert job(wiring, job_id).status is Status.SUBMITTING
+
+
+def test_a_slip_that_is_taken_for_unsent_cannot_be_sent_any_more_whatever_locks_do(
+    wiring: Wiring, rewire: Rewire, key: NewKey, simulator: Simulator
+) -> None:
+    job_id = enqueue(wiring, key)
+    (intent,) = wiring.submit.claim(1)
+    before = simulator.ledger("accepted")
+    with pytest.MonkeyPatch.context() as patch:
+        # as on a disk of the network whose locks each client has to itself
+        patch.setattr("fcntl.flock", lambda *_: None)
+        rewire().submit.claim(0)
+    assert job(wiring, job_id).status is Status.QUEUED
+    assert isinstance(wiring.submit.act(intent), NotSent)
+    assert simulator.ledger("accepted") == before
+
+
+def test_files_that_are_no_slips_keep_no_lane(
+    wiring: Wiring, key: NewKey, simulator: Simulator
+) -> None:
+    job_id = enqueue(wiring, key)
+    be_killed_at("submit.after_intent", wiring.settings)
+    (folder,) = Path(wiring.settings.spool_dir, "slips").iterdir()
+    for name in ("x", ".DS_Store", "x.held", f"{new_id().hex}.unheard-of", "x.accepted"):
+        (folder / name).write_bytes(b"\xff")
+    (folder / "sub").mkdir()
+    wiring.submit.claim(0)
+    assert job(wiring, job_id).status is Status.QUEUED
     assert slips(wiring) == []
 
 

@@ -19,15 +19,15 @@ _IS_ALIVE = jobs.c.result_expires_at > func.now()
 _UNKEPT = jobs.c.kept_by.is_(None)
 
 
-def claimable(limit: int, spool_id: str, *, is_well: bool) -> Any:  # noqa: ANN401 - a CompoundSelect
+def claimable(limit: int, spool_id: str, *, is_well: bool, max_suspects: int) -> Any:  # noqa: ANN401 - a CompoundSelect
     """Return a query for the ids of at most `limit` due jobs, and lock them.
 
-    First one that somebody died over: two of them in a process would share their fate. Then those
+    First some that somebody died over: two of them in a process would share their fate. Then those
     whose URLs die first. What a spool keeps is taken only while the bucket is well, by whoever has
     that spool or can still use the URL.
     """
     at_hand = or_(jobs.c.kept_by == spool_id, and_(~_UNKEPT, _IS_ALIVE))
-    suspects = _due(1, jobs.c.deaths > 0, or_(_UNKEPT, at_hand) if is_well else _UNKEPT)
+    suspects = _due(max_suspects, jobs.c.deaths > 0, or_(_UNKEPT, at_hand) if is_well else _UNKEPT)
     dying = _due(limit - _count(suspects), jobs.c.deaths == 0, _UNKEPT)
     parts = [suspects, dying]
     if is_well:

@@ -69,7 +69,12 @@ class Store:
     def claim(self, limit: int) -> list[Ripe]:
         """Take the results whose URLs die first, then those that are kept on this host."""
         self.deaths.count()
-        taken = claimable(limit, self._spool.id, is_well=self.bring.vitals.bucket_is_well)
+        taken = claimable(
+            limit,
+            self._spool.id,
+            is_well=self.bring.vitals.bucket_is_well,
+            max_suspects=0 if self.deaths.suspects else 1,
+        )
         dies_at = jobs.c.result_expires_at
         with self.database.transaction() as tx:
             rows = tx.rows(
@@ -98,6 +103,7 @@ class Store:
             spared = poison.spare(tx, self.moves, rows)
             if rows:
                 fault_point("store.before_claim_commit")
+        self.deaths.suspects.update(row.id for row in spared if row.deaths)
         if rows:
             fault_point("store.after_claim")
         return [ripe_from(row) for row in spared]

@@ -64,6 +64,7 @@ class Submit:
                 log.exception("submit_claim_cut_short", provider=provider)
                 break
         if intents:
+            self.slips.hold(intent.attempt_id for intent in intents)
             fault_point("submit.after_intent")
         return intents
 
@@ -122,22 +123,26 @@ class Submit:
             there = {row.id for row in tx.rows(select(Attempt.id).where(Attempt.id.in_(asked)))}
         found = [intent for intent in self.unclear if intent.attempt_id in there]
         self.unclear.clear()
-        self.slips.drop(asked - there)
         return found
 
     def _inherit(self) -> None:
         """Record what killed workers of this host knew of their intents and did not record."""
         with self.slips.left() as known:
-            if known:
-                ended = [(one, known[one.attempt_id]) for one in self._intents(known)]
-                self.record(ended)
-                for intent, outcome in ended:
-                    log.info(
-                        "submit_inherited",
-                        job_id=str(intent.job_id),
-                        attempt=intent.attempt_number,
-                        outcome=type(outcome).__name__.lower(),
-                    )
+            intents = {one.attempt_id: one for one in self._intents(known)} if known else {}
+            for attempt_id, outcome in known.items():
+                facts = {"attempt_id": str(attempt_id), "outcome": type(outcome).__name__.lower()}
+                if attempt_id not in intents:
+                    # rolled back with its claim, or with the whole database
+                    log.warning("submit_inherited_in_vain", **facts, said=str(outcome))
+                    continue
+                try:
+                    self.record([(intents[attempt_id], outcome)])
+                    log.info("submit_inherited", **facts, job_id=str(intents[attempt_id].job_id))
+                except DatabaseUnavailable:
+                    raise
+                except Exception:
+                    # one of them must not keep the lane from all others; the sweep finds its job
+                    log.exception("submit_inherit_crashed", **facts)
 
     def _intents(self, attempt_ids: Iterable[UUID]) -> list[Intent]:
         begun = (
@@ -190,7 +195,6 @@ class Submit:
             )
             for row in rows
         ]
-        self.slips.hold(intent.attempt_id for intent in intents)
         begun = [
             {"id": one.attempt_id, "job_id": one.job_id, "number": one.attempt_number}
             for one in intents

@@ -23,6 +23,8 @@ _HELD = "held"
 _DEFINITE: Mapping[str, TypeAdapter[SubmitOutcome]] = {
     kind.__name__.lower(): TypeAdapter(kind) for kind in (Accepted, NotSent, Refused, Unusable)
 }
+_UNSENT_KIND = NotSent.__name__.lower()
+_UNSENT = TypeAdapter(NotSent).dump_json(NotSent("its worker ended before it began to send"))
 
 
 @dataclass
@@ -33,14 +35,16 @@ class Slips:
     _held: set[UUID] = field(default_factory=set)
 
     def hold(self, attempt_ids: Iterable[UUID]) -> None:
-        """Note that these will not be sent before `begin`; to be called before their commit."""
-        try:
-            for attempt_id in attempt_ids:
-                self.legacy.put(_name(attempt_id, _HELD))
-                self._held.add(attempt_id)
-        except OSError as error:
-            # they are sent all the same; only a killed worker will leave them in doubt
-            log.warning("slips_not_written", reason=str(error))
+        """Note that these, just committed, will not be sent before `begin`."""
+        for attempt_id in attempt_ids:
+            name = _name(attempt_id, _HELD)
+            self._held.add(attempt_id)
+            try:
+                self.legacy.put(name, _UNSENT)
+            except OSError as error:
+                # it is sent all the same; only a killed worker will leave it in doubt
+                log.warning("slip_not_written", reason=str(error))
+                self._give_up(attempt_id, name)
 
     def begin(self, attempt_id: UUID) -> None:
         """Note that this may have been sent from now on.
@@ -58,8 +62,8 @@ class Slips:
         if kind in _DEFINITE:
             try:
                 self.legacy.put(_name(attempt_id, kind), _DEFINITE[kind].dump_json(outcome))
-            except OSError as error:
-                log.warning("slips_not_written", reason=str(error))
+            except (OSError, ValueError) as error:
+                log.warning("slip_not_written", reason=str(error))
 
     def drop(self, attempt_ids: Iterable[UUID]) -> None:
         """Forget these: all that is known of them is recorded."""
@@ -75,25 +79,42 @@ class Slips:
             known: dict[UUID, SubmitOutcome] = {}
             # an answer says more than that nothing was sent
             for file in sorted(files, key=lambda file: not file.name.endswith(_HELD)):
-                outcome = _outcome(file)
+                try:
+                    attempt_id, outcome = _read(file)
+                except ValueError:
+                    # killed while it wrote, or no file of ours: as if it had not come to it
+                    log.warning("slip_unreadable", slip=file.name)
+                    continue
                 if outcome is not None:
-                    known[UUID(hex=file.name.partition(".")[0])] = outcome
+                    known[attempt_id] = outcome
             yield known
+
+    def _give_up(self, attempt_id: UUID, name: str) -> None:
+        try:
+            self.legacy.take_back(name)
+        except FileNotFoundError:
+            self._held.discard(attempt_id)
+        except OSError as error:
+            # it may lie there: `begin` will try once more, or have it not sent
+            log.warning("slip_not_removed", reason=str(error))
+        else:
+            self._held.discard(attempt_id)
 
 
 def _name(attempt_id: UUID, kind: str) -> str:
     return f"{attempt_id.hex}.{kind}"
 
 
-def _outcome(file: Left) -> SubmitOutcome | None:
-    kind = file.name.partition(".")[2]
+def _read(file: Left) -> tuple[UUID, SubmitOutcome | None]:
+    """Return what a slip says, if it proves it; raise ValueError for one that is none."""
+    stem, _, kind = file.name.partition(".")
+    attempt_id = UUID(hex=stem)
     if kind == _HELD:
         # after a boot the disk may show a slip that was taken back
-        reason = "its worker ended before it began to send"
-        return NotSent(reason) if file.is_of_this_boot else None
-    try:
-        return _DEFINITE[kind].validate_json(file.content)
-    except ValueError:
-        # killed while it wrote: as if it had not come to it
-        log.warning("slip_unreadable", slip=file.name)
-        return None
+        if not (file.is_certain and file.seize(_name(attempt_id, _UNSENT_KIND))):
+            return attempt_id, None
+        kind = _UNSENT_KIND
+    adapter = _DEFINITE.get(kind)
+    if adapter is None:
+        raise ValueError(kind)
+    return attempt_id, adapter.validate_json(file.content)

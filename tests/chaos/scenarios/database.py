@@ -16,6 +16,8 @@ _BACK_SECONDS = 5.0
 _GIVE_UP_SECONDS = 30.0
 _HEAL_SECONDS = 90
 _PAUSE_SECONDS = 1.0
+#: As in production.
+_RESULT_LIFETIME_SECONDS = 600
 
 
 def frozen(stage: Stage, size: Size, figures: Figures) -> Evidence:
@@ -55,6 +57,8 @@ def _play(
 ) -> Evidence:
     """Read and write all the while; `seconds` is about how long the outages last."""
     orders = stage.callers.orders
+    # of the outages some last longer than a result of a run's scale lives
+    stage.around.simulator.change(result_lifetime_seconds=_RESULT_LIFETIME_SECONDS)
     url = f"{stage.around.url}/v1/jobs?limit=1"
     with Watch(url, stage.callers.headers(orders[0].project)) as reads:
         stage.callers.start(orders, seconds + 2 * _BACK_SECONDS)
