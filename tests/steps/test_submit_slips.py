@@ -151,15 +151,15 @@ def test_of_a_copied_folder_only_answers_are_believed(
 def test_a_slip_that_is_taken_for_unsent_cannot_be_sent_any_more_whatever_locks_do(
     wiring: Wiring, rewire: Rewire, key: NewKey, simulator: Simulator
 ) -> None:
-    job_id = enqueue(wiring, key)
+    enqueue(wiring, key)
     (intent,) = wiring.submit.claim(1)
     before = simulator.ledger("accepted")
     with pytest.MonkeyPatch.context() as patch:
         # as on a disk of the network whose locks each client has to itself
         patch.setattr("fcntl.flock", lambda *_: None)
-        rewire().submit.claim(0)
-    assert job(wiring, job_id).status is Status.QUEUED
-    assert isinstance(wiring.submit.act(intent), NotSent)
+        with rewire().submit.slips.left() as known:
+            assert isinstance(known[intent.attempt_id], NotSent)
+            assert isinstance(wiring.submit.act(intent), NotSent)
     assert simulator.ledger("accepted") == before
 
 
