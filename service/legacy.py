@@ -42,15 +42,20 @@ class Left:
         return self.path.name
 
     def seize(self, name: str) -> bool:
-        """Rename it; False if its process has taken it back after all.
+        """Make a file beside it; False if there is one already.
 
-        Exactly one of the two can have it, also where locks do not hold what they promise.
+        Exactly one of two can, a process that is not dead after all included.
         """
         try:
-            self.path.rename(self.path.with_name(name))
+            self.path.with_name(name).open("xb").close()
         except OSError:
             return False
         return True
+
+    def leave(self, name: str, content: bytes) -> None:
+        """Write a file beside it, if the disk takes it."""
+        with contextlib.suppress(OSError):
+            self.path.with_name(name).write_bytes(content)
 
 
 @dataclass
@@ -69,6 +74,14 @@ class Legacy:
             OSError: the disk did not take it, or has no locks.
         """
         (self._open() / name).write_bytes(content)
+
+    def make(self, name: str) -> None:
+        """Make an empty file.
+
+        Raises:
+            OSError: there is one already, or the disk did not take it.
+        """
+        (self._open() / name).open("xb").close()
 
     def take_back(self, name: str) -> None:
         """Remove a file of ours.

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from factories import Rewire, attempt_id, attempts, enqueue, gate_row, job, run
 from fakes.simulator import Simulator
+from pydantic import SecretStr
 
+from service.errors import DatabaseUnavailable
 from service.ids import new_id
 from service.keys import NewKey
 from service.settings import Settings
@@ -54,6 +56,18 @@ def test_what_a_killed_worker_did_not_begin_to_send_is_queued_again_at_once(
     assert {job(wiring, one).status for one in jobs} == {Status.QUEUED}
     assert [one.outcome for one in attempts(wiring, jobs[0])] == ["not_sent"]
     assert slips(wiring) == []
+
+
+def test_what_was_found_unsent_is_not_forgotten_while_the_database_is_away(
+    wiring: Wiring, rewire: Rewire, key: NewKey, simulator: Simulator
+) -> None:
+    job_id = enqueue(wiring, key)
+    be_killed_at("submit.after_intent", wiring.settings)
+    away = rewire(database_url=SecretStr("postgresql+psycopg://nobody@127.0.0.1:9/nothing"))
+    with pytest.raises(DatabaseUnavailable):
+        away.submit.claim(0)
+    wiring.submit.claim(0)
+    assert job(wiring, job_id).status is Status.QUEUED
 
 
 def test_what_it_may_have_sent_stays_in_doubt(
@@ -112,7 +126,6 @@ def test_after_a_boot_only_answers_are_believed(
     be_killed_at("submit.after_intent", wiring.settings)
     (folder,) = Path(wiring.settings.spool_dir, "slips").iterdir()
     said = '{"task_id": "t-9", "polling_url": null, "cost": "0.04", "http_status": 200}'
-    (folder / f"{attempt_id(wiring, answered).hex}.held").unlink()
     (folder / f"{attempt_id(wiring, answered).hex}.accepted").write_text(said)
     (folder / "lock").write_text("another boot")
     wiring.submit.claim(0)
@@ -192,8 +205,8 @@ def test_an_intent_that_another_may_take_for_unsent_is_not_sent(
 ) -> None:
     job_id = enqueue(wiring, key)
     (intent,) = wiring.submit.claim(1)
-    for slip in slips(wiring):
-        slip.unlink()
+    (slip,) = slips(wiring)
+    slip.with_name(f"{intent.attempt_id.hex}.begun").touch()
     outcome = wiring.submit.act(intent)
     assert isinstance(outcome, NotSent)
     wiring.submit.record([(intent, outcome)])

@@ -64,7 +64,6 @@ class Submit:
                 log.exception("submit_claim_cut_short", provider=provider)
                 break
         if intents:
-            self.slips.hold(intent.attempt_id for intent in intents)
             fault_point("submit.after_intent")
         return intents
 
@@ -101,17 +100,22 @@ class Submit:
 
     def _claim_of(self, provider: str, limit: int) -> list[Intent]:
         send_by = self.lease.send_by()
+        attempt_ids = [new_id() for _ in range(limit)]
+        self.slips.hold(attempt_ids)
         taken: list[Intent] = []
         try:
             with self.database.transaction() as tx:
                 room = gate.room(tx, provider, self.limits)
                 free = {pool: min(limit, slots) for pool, slots in room.items()}
-                taken = self._take(tx, provider, free, send_by) if free[gate.ACCOUNT] else []
+                if free[gate.ACCOUNT]:
+                    taken = self._take(tx, provider, free, send_by, attempt_ids)
                 if taken:
                     fault_point("submit.before_claim_commit")
         except DatabaseUnavailable:
             self.unclear.extend(taken)
             raise
+        finally:
+            self.slips.release(attempt_ids[len(taken) :])
         return taken
 
     def _recovered(self) -> list[Intent]:
@@ -123,6 +127,7 @@ class Submit:
             there = {row.id for row in tx.rows(select(Attempt.id).where(Attempt.id.in_(asked)))}
         found = [intent for intent in self.unclear if intent.attempt_id in there]
         self.unclear.clear()
+        self.slips.release(asked - there)
         return found
 
     def _inherit(self) -> None:
@@ -164,7 +169,12 @@ class Submit:
             return [Intent(**row._asdict(), send_by=0.0) for row in tx.rows(begun)]
 
     def _take(
-        self, tx: Transaction, provider: str, free: gate.Slots, send_by: float
+        self,
+        tx: Transaction,
+        provider: str,
+        free: gate.Slots,
+        send_by: float,
+        attempt_ids: Sequence[UUID],
     ) -> list[Intent]:
         rows = tx.rows(
             update(jobs)
@@ -184,7 +194,7 @@ class Submit:
             Intent(
                 job_id=row.id,
                 project_id=row.project_id,
-                attempt_id=new_id(),
+                attempt_id=attempt_id,
                 attempt_number=row.attempt_count,
                 provider=provider,
                 pool=row.pool,
@@ -193,7 +203,7 @@ class Submit:
                 tries=row.tries,
                 send_by=send_by,
             )
-            for row in rows
+            for row, attempt_id in zip(rows, attempt_ids, strict=False)
         ]
         begun = [
             {"id": one.attempt_id, "job_id": one.job_id, "number": one.attempt_number}

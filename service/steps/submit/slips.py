@@ -1,17 +1,18 @@
 """Slips: what this host knows of its intents when the process that has them is killed.
 
-`held` lies there from before the intent is committed until right before its send, upstream's answer
-(`accepted`, `refused`) from its arrival until it is recorded. Whoever finds the slips of a process
-that has ended knows what that one knew.
+`held` names those of one claim, from before their commit until all of them are recorded; `begun`
+lies there from right before a send, upstream's answer (`accepted`, `refused`) from its arrival.
+Whoever finds the slips of a process that has ended knows what that one knew.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from service.ids import new_id
 from service.legacy import Left, Legacy
 from service.logs import get_log
 from service.upstream import Accepted, NotSent, Refused, SubmitOutcome, Unusable
@@ -19,12 +20,13 @@ from service.upstream import Accepted, NotSent, Refused, SubmitOutcome, Unusable
 log = get_log(__name__)
 
 _HELD = "held"
+_BEGUN = "begun"
 #: Outcomes that are worth as much from another process, by the slip's suffix.
 _DEFINITE: Mapping[str, TypeAdapter[SubmitOutcome]] = {
     kind.__name__.lower(): TypeAdapter(kind) for kind in (Accepted, NotSent, Refused, Unusable)
 }
-_UNSENT_KIND = NotSent.__name__.lower()
-_UNSENT = TypeAdapter(NotSent).dump_json(NotSent("its worker ended before it began to send"))
+_NOT_SENT = NotSent.__name__.lower()
+_UNSENT = NotSent("its worker ended before it began to send")
 
 
 @dataclass
@@ -32,29 +34,29 @@ class Slips:
     """The slips of this process, and of those before it."""
 
     legacy: Legacy
-    _held: set[UUID] = field(default_factory=set)
+    #: The name of the slip that holds an attempt.
+    _held: dict[UUID, str] = field(default_factory=dict)
 
-    def hold(self, attempt_ids: Iterable[UUID]) -> None:
-        """Note that these, just committed, will not be sent before `begin`."""
-        for attempt_id in attempt_ids:
-            name = _name(attempt_id, _HELD)
-            self._held.add(attempt_id)
-            try:
-                self.legacy.put(name, _UNSENT)
-            except OSError as error:
-                # it is sent all the same; only a killed worker will leave it in doubt
-                log.warning("slip_not_written", reason=str(error))
-                self._give_up(attempt_id, name)
+    def hold(self, attempt_ids: Sequence[UUID]) -> None:
+        """Note that none of these is sent before `begin`; to be called before their commit."""
+        name = _name(new_id(), _HELD)
+        try:
+            self.legacy.put(name, b"\n".join(one.hex.encode() for one in attempt_ids))
+        except OSError as error:
+            # they are sent all the same; only a killed worker will leave them in doubt
+            log.warning("slip_not_written", reason=str(error))
+            if not self._may_lie_there(name):
+                return
+        self._held |= dict.fromkeys(attempt_ids, name)
 
     def begin(self, attempt_id: UUID) -> None:
         """Note that this may have been sent from now on.
 
         Raises:
-            OSError: it must not be sent, because another process would take it for unsent.
+            OSError: it must not be sent, because another process may have taken it for unsent.
         """
         if attempt_id in self._held:
-            self.legacy.take_back(_name(attempt_id, _HELD))
-            self._held.discard(attempt_id)
+            self.legacy.make(_name(attempt_id, _BEGUN))
 
     def say(self, attempt_id: UUID, outcome: SubmitOutcome) -> None:
         """Keep what became of it until it is recorded."""
@@ -68,9 +70,16 @@ class Slips:
     def drop(self, attempt_ids: Iterable[UUID]) -> None:
         """Forget these: all that is known of them is recorded."""
         for attempt_id in attempt_ids:
-            self._held.discard(attempt_id)
-            for kind in (_HELD, *_DEFINITE):
+            self.release([attempt_id])
+            for kind in (_BEGUN, *_DEFINITE):
                 self.legacy.forget(_name(attempt_id, kind))
+
+    def release(self, attempt_ids: Iterable[UUID]) -> None:
+        """Forget these: they were never committed."""
+        for attempt_id in attempt_ids:
+            held = self._held.pop(attempt_id, None)
+            if held is not None and held not in self._held.values():
+                self.legacy.forget(held)
 
     @contextmanager
     def left(self) -> Iterator[Mapping[UUID, SubmitOutcome]]:
@@ -80,41 +89,40 @@ class Slips:
             # an answer says more than that nothing was sent
             for file in sorted(files, key=lambda file: not file.name.endswith(_HELD)):
                 try:
-                    attempt_id, outcome = _read(file)
+                    known |= _read(file)
                 except ValueError:
                     # killed while it wrote, or no file of ours: as if it had not come to it
                     log.warning("slip_unreadable", slip=file.name)
-                    continue
-                if outcome is not None:
-                    known[attempt_id] = outcome
             yield known
 
-    def _give_up(self, attempt_id: UUID, name: str) -> None:
+    def _may_lie_there(self, name: str) -> bool:
         try:
             self.legacy.take_back(name)
         except FileNotFoundError:
-            self._held.discard(attempt_id)
-        except OSError as error:
-            # it may lie there: `begin` will try once more, or have it not sent
-            log.warning("slip_not_removed", reason=str(error))
-        else:
-            self._held.discard(attempt_id)
+            return False
+        except OSError:
+            return True
+        return False
 
 
-def _name(attempt_id: UUID, kind: str) -> str:
-    return f"{attempt_id.hex}.{kind}"
+def _name(slip_id: UUID, kind: str) -> str:
+    return f"{slip_id.hex}.{kind}"
 
 
-def _read(file: Left) -> tuple[UUID, SubmitOutcome | None]:
-    """Return what a slip says, if it proves it; raise ValueError for one that is none."""
+def _read(file: Left) -> Mapping[UUID, SubmitOutcome]:
+    """Return what a slip proves; raise ValueError for one that is none."""
     stem, _, kind = file.name.partition(".")
-    attempt_id = UUID(hex=stem)
+    if kind == _BEGUN:
+        return {}
     if kind == _HELD:
-        # after a boot the disk may show a slip that was taken back
-        if not (file.is_certain and file.seize(_name(attempt_id, _UNSENT_KIND))):
-            return attempt_id, None
-        kind = _UNSENT_KIND
+        # after a boot the disk may not show any more what was begun
+        held = [UUID(hex=line.decode()) for line in file.content.split()]
+        unsent = [one for one in held if file.is_certain and file.seize(_name(one, _BEGUN))]
+        for one in unsent:
+            # for whoever comes next, should this not be recorded now
+            file.leave(_name(one, _NOT_SENT), _DEFINITE[_NOT_SENT].dump_json(_UNSENT))
+        return dict.fromkeys(unsent, _UNSENT)
     adapter = _DEFINITE.get(kind)
     if adapter is None:
         raise ValueError(kind)
-    return attempt_id, adapter.validate_json(file.content)
+    return {UUID(hex=stem): adapter.validate_json(file.content)}
