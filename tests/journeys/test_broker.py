@@ -57,7 +57,10 @@ def ended(service: RunningService, job_ids: list[str]) -> int:
     """Return how many jobs have ended."""
     found, cursor = set(), ""
     while True:
-        page = service.request("GET", f"/v1/jobs?limit=200{cursor}").json()
+        answer = service.request("GET", f"/v1/jobs?limit=200{cursor}")
+        if answer.status == 503:  # busy: asked again
+            return 0
+        page = answer.json()
         found |= {job["id"] for job in page["data"] if job["status"] in ENDED}
         if page["next"] is None:
             return len(found & set(job_ids))
