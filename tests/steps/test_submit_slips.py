@@ -17,7 +17,7 @@ from service.ids import new_id
 from service.keys import NewKey
 from service.settings import Settings
 from service.states import Status
-from service.upstream import NotSent
+from service.upstream import NotSent, Unknown
 from service.wiring import Wiring
 
 WORKER = """
@@ -174,6 +174,21 @@ def test_a_slip_that_is_taken_for_unsent_cannot_be_sent_any_more_whatever_locks_
             assert isinstance(known[intent.attempt_id], NotSent)
             assert isinstance(wiring.submit.act(intent), NotSent)
     assert simulator.ledger("accepted") == before
+
+
+def test_what_was_sent_stays_sent_while_another_of_its_claim_is_not(
+    wiring: Wiring, rewire: Rewire, key: NewKey, simulator: Simulator
+) -> None:
+    for _ in range(2):
+        enqueue(wiring, key)
+    sent, unsent = wiring.submit.claim(2)
+    wiring.submit.slips.begin(sent.attempt_id)
+    wiring.submit.record([(sent, Unknown("its answer was lost"))])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fcntl.flock", lambda *_: None)
+        rewire().submit.claim(0)
+    assert job(wiring, sent.job_id).status is Status.UNCONFIRMED
+    assert job(wiring, unsent.job_id).status is Status.QUEUED
 
 
 def test_files_that_are_no_slips_keep_no_lane(

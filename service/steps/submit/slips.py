@@ -36,6 +36,8 @@ class Slips:
     legacy: Legacy
     #: The name of the slip that holds an attempt.
     _held: dict[UUID, str] = field(default_factory=dict)
+    #: Attempts that are over, of slips that hold others still.
+    _over: dict[str, list[UUID]] = field(default_factory=dict)
 
     def hold(self, attempt_ids: Sequence[UUID]) -> None:
         """Note that none of these is sent before `begin`; to be called before their commit."""
@@ -71,15 +73,20 @@ class Slips:
         """Forget these: all that is known of them is recorded."""
         for attempt_id in attempt_ids:
             self.release([attempt_id])
-            for kind in (_BEGUN, *_DEFINITE):
+            for kind in _DEFINITE:
                 self.legacy.forget(_name(attempt_id, kind))
 
     def release(self, attempt_ids: Iterable[UUID]) -> None:
         """Forget these: they were never committed."""
         for attempt_id in attempt_ids:
             held = self._held.pop(attempt_id, None)
-            if held is not None and held not in self._held.values():
-                self.legacy.forget(held)
+            if held is None:
+                continue
+            self._over.setdefault(held, []).append(attempt_id)
+            # as long as the slip that holds it lies there, what was begun must be known as begun
+            if held not in self._held.values() and not self._may_lie_there(held):
+                for one in self._over.pop(held):
+                    self.legacy.forget(_name(one, _BEGUN))
 
     @contextmanager
     def left(self) -> Iterator[Mapping[UUID, SubmitOutcome]]:
