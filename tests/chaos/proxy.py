@@ -8,7 +8,6 @@ import struct
 import threading
 from collections.abc import Coroutine
 from enum import StrEnum
-from types import TracebackType
 from typing import Any, Self
 
 from service.embedded.state import free_ports
@@ -171,12 +170,7 @@ class TcpProxy:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -1,7 +1,6 @@
 """A caller of the Flux API that knows nothing of Darkroom: plain requests, nothing retried."""
 
 import json
-from types import TracebackType
 from typing import Any, Self
 
 import urllib3
@@ -57,10 +56,5 @@ class FluxCaller:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -5,7 +5,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 Script = Callable[[socket.socket, "ScriptedPeer"], None]
@@ -37,12 +36,7 @@ class ScriptedPeer:
         self._acceptor.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.closing.set()
         # A last connection of our own stands behind all others, so none goes uncounted.
         with socket.socket() as last:

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from fakes.waiting import wait_until
@@ -69,12 +68,7 @@ class GunicornProcess:
         wait_until(self._answers, bool, 30)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
 
