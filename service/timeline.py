@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, insert, literal, select
+from sqlalchemy import CTE, Row, Text, bindparam, insert, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from service.database import Transaction
@@ -18,30 +18,35 @@ def event_type(status: Status) -> str:
 
 def note(tx: Transaction, rows: Sequence[Row[Any]], to: Status, message: str) -> None:
     """Write the lines of rows that one statement has changed, all at once."""
-    tx.execute(
-        insert(JobEvent).values(
-            [
-                {
-                    "job_id": row.id,
-                    "seq": row.event_seq,
-                    "type": event_type(to),
-                    "message": message,
-                    "detail": {"attempt": row.attempt_count},
-                }
-                for row in rows
-            ]
-        )
-    )
+    lines = [
+        {
+            "job_id": row.id,
+            "seq": row.event_seq,
+            "type": event_type(to),
+            "message": message,
+            "detail": {"attempt": row.attempt_count},
+        }
+        for row in rows
+    ]
+    tx.execute(_NOTE, lines)
 
 
-def noted(changed: Any, to: Status, message: str, detail: dict[str, Any]) -> Any:  # noqa: ANN401 - CTEs
-    """Return an insert to run with a change, fed by the rows that the change returned."""
+def noted(changed: CTE, to: Status) -> CTE:
+    """Return an insert to run with a change, fed by the rows that it returned and by `told`."""
     line = select(
         changed.c.id,
         changed.c.event_seq,
         literal(event_type(to)),
-        literal(message),
-        literal(detail, JSONB),
+        bindparam("told_message", type_=Text),
+        bindparam("told_detail", type_=JSONB),
     )
     columns = ["job_id", "seq", "type", "message", "detail"]
     return insert(JobEvent).from_select(columns, line).returning(JobEvent.seq).cte("noted")
+
+
+def told(message: str, detail: dict[str, Any]) -> dict[str, Any]:
+    """Return what a change's line says, as parameters."""
+    return {"told_message": message, "told_detail": detail}
+
+
+_NOTE = insert(JobEvent)

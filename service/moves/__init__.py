@@ -6,10 +6,12 @@ that is no error. A failure that is left again leaves nothing of itself in the r
 in the same statement or transaction: the line of the timeline, and the callback owed to whoever
 asked for this event.
 
-`changes.py` moves; `news.py` knows what upstream's word on an attempt moves.
+`changes.py` moves; `news.py` knows what upstream's word on an attempt moves,
+`values.py` what the database has to compute of it.
 """
 
 from service.moves.changes import add_job, known
 from service.moves.news import Moves
+from service.moves.values import After
 
-__all__ = ["Moves", "add_job", "known"]
+__all__ = ["After", "Moves", "add_job", "known"]

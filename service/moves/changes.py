@@ -2,10 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Row,
+    and_,
+    bindparam,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from service.database import Transaction
@@ -13,18 +26,18 @@ from service.documents import Document, Documents, FluxDocuments, ImageRow
 from service.ids import new_id
 from service.messages import Message
 from service.metrics import JOBS_ENDED, MAYBE_CHARGED_ENDS
-from service.models import Attempt, CallbackForm, Delivery, DeliveryStatus, jobs
+from service.models import CallbackForm, Delivery, DeliveryStatus, jobs
+from service.moves.values import DoubtsBut, Kinds, expressions, kinds_of, parameters
 from service.states import (
     ENTERED_FROM,
     FAILED_FROM,
     MAYBE_CHARGED,
     PROMOTABLE,
     TERMINAL,
-    UNPAID,
     ErrorCode,
     Status,
 )
-from service.timeline import event_type, noted
+from service.timeline import event_type, noted, told
 
 
 @dataclass(frozen=True)
@@ -54,29 +67,15 @@ class Changes:
         `takes_over` has a result of another attempt than the current one, for which no failure of
         that one matters.
         """
-        conditions = [jobs.c.id == job_id, _enterable(to, takes_over=takes_over)]
-        if sources is not None:
-            conditions.append(jobs.c.status.in_(sorted(sources)))
-        if attempt_number is not None:
-            conditions.append(jobs.c.attempt_count == attempt_number)
-        values: dict[str, Any] = {
-            "status": to,
-            "tries": 0,
-            "deaths": 0,
-            "refusals": 0,
-            "due_at": None,
-            "event_seq": jobs.c.event_seq + 1,
-            "completed_at": func.now() if to in TERMINAL else None,
-            "error_code": None,
-            "error_message": None,
-            "error_upstream_status": None,
-            # an attempt that was written off may be paid besides, whatever becomes of the next
-            "maybe_charged": columns.get("resubmitted", jobs.c.resubmitted),
-            **columns,
-        }
-        moved = update(jobs).where(*conditions).values(values).returning(*jobs.c).cte("moved")
+        kind = _Kind(to, sources, takes_over, attempt_number is not None, kinds_of(columns))
         row: Row[Any] | None = tx.first(
-            select(moved).add_cte(noted(moved, to, message, detail or {}))
+            _moved(kind),
+            {
+                **parameters(columns),
+                "of_job": job_id,
+                **({} if attempt_number is None else {"of_attempt": attempt_number}),
+                **told(message, detail or {}),
+            },
         )
         if row is not None:
             self._owe(tx, row, images, detail or {})
@@ -124,19 +123,16 @@ class Changes:
             body = self.flux_documents.callback(row, images, detail)
         else:
             body = self.documents.callback(row, images, event, row.event_seq)
-        tx.execute(
-            insert(Delivery).values(
-                id=new_id(),
-                project_id=row.project_id,
-                job_id=row.id,
-                seq=row.event_seq,
-                type=event,
-                url=row.callback_url,
-                body=body,
-                status=DeliveryStatus.PENDING,
-                due_at=func.now(),
-            )
-        )
+        owed = {
+            "id": new_id(),
+            "project_id": row.project_id,
+            "job_id": row.id,
+            "seq": row.event_seq,
+            "type": event,
+            "url": row.callback_url,
+            "body": body,
+        }
+        tx.execute(_OWE, owed)
         tx.ring_after_commit(Message.DELIVER)
 
 
@@ -145,25 +141,71 @@ def known(number: int) -> dict[str, Any]:
 
     A job that was sent once more stays in doubt only for what its other attempts may have cost.
     """
-    others = exists().where(
-        Attempt.job_id == jobs.c.id,
-        Attempt.number != number,
-        or_(Attempt.outcome.is_(None), Attempt.outcome.not_in(sorted(UNPAID))),
-    )
-    return {"resubmitted": and_(jobs.c.resubmitted, others)}
+    return {"resubmitted": DoubtsBut(number)}
 
 
 def add_job(tx: Transaction, message: str, columns: Document) -> Row[Any] | None:
     """Insert a queued job with its first event; None if its idempotency key is taken."""
+    row: Row[Any] | None = tx.first(
+        _added(kinds_of(columns)), {**parameters(columns), **told(message, {})}
+    )
+    return row
+
+
+_OWE = insert(Delivery).values(status=DeliveryStatus.PENDING, due_at=func.now())
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What two moves must have in common to be one statement, built once."""
+
+    to: Status
+    sources: frozenset[Status] | None
+    takes_over: bool
+    is_of_attempt: bool
+    columns: Kinds
+
+
+@cache
+def _moved(kind: _Kind) -> Executable:
+    conditions = [
+        jobs.c.id == bindparam("of_job"),
+        _enterable(kind.to, takes_over=kind.takes_over),
+    ]
+    if kind.sources is not None:
+        conditions.append(jobs.c.status.in_(sorted(kind.sources)))
+    if kind.is_of_attempt:
+        conditions.append(jobs.c.attempt_count == bindparam("of_attempt"))
+    columns = expressions(kind.columns)
+    values: dict[str, Any] = {
+        "status": kind.to,
+        "tries": 0,
+        "deaths": 0,
+        "refusals": 0,
+        "due_at": None,
+        "event_seq": jobs.c.event_seq + 1,
+        "completed_at": func.now() if kind.to in TERMINAL else None,
+        "error_code": None,
+        "error_message": None,
+        "error_upstream_status": None,
+        # an attempt that was written off may be paid besides, whatever becomes of the next
+        "maybe_charged": columns.get("resubmitted", jobs.c.resubmitted),
+        **columns,
+    }
+    moved = update(jobs).where(*conditions).values(values).returning(*jobs.c).cte("moved")
+    return select(moved).add_cte(noted(moved, kind.to))
+
+
+@cache
+def _added(columns: Kinds) -> Executable:
     added = (
         upsert(jobs)
-        .values(status=Status.QUEUED, event_seq=1, **columns)
+        .values(status=Status.QUEUED, event_seq=1, **expressions(columns))
         .on_conflict_do_nothing(index_elements=["project_id", "idempotency_key"])
         .returning(*jobs.c)
         .cte("added")
     )
-    row: Row[Any] | None = tx.first(select(added).add_cte(noted(added, Status.QUEUED, message, {})))
-    return row
+    return select(added).add_cte(noted(added, Status.QUEUED))
 
 
 def _enterable(to: Status, *, takes_over: bool) -> ColumnElement[bool]:

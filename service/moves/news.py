@@ -8,14 +8,15 @@ is kept in their rows: an attempt beside the current one that has a task was pai
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, exists, func, literal, or_, select, update
+from sqlalchemy import Executable, Row, and_, bindparam, exists, func, literal, or_, select, update
 from sqlalchemy.orm import aliased
 
-from service.clock import seconds
 from service.database import Transaction
 from service.documents import Document
 from service.logs import get_log
@@ -23,6 +24,7 @@ from service.messages import Message
 from service.metrics import DUPLICATE_CHARGES, RESULTS
 from service.models import Attempt, HeardBy, jobs
 from service.moves.changes import Changes, known
+from service.moves.values import After, Kept
 from service.states import LIVE, AttemptOutcome, Status
 from service.upstream import Accepted, Ended, InProgress, Ready, Result
 
@@ -30,6 +32,7 @@ log = get_log(__name__)
 
 #: A URL that says it lives longer is not believed: its job would be tried for ever, seconds.
 MAX_RESULT_LIFETIME_SECONDS = 86_400.0
+_MAX_RESULT_LIFETIME = timedelta(seconds=MAX_RESULT_LIFETIME_SECONDS)
 
 _ENDED_AT = func.coalesce(Attempt.ended_at, func.now())
 
@@ -46,7 +49,7 @@ class _Speaker:
     def kept(self, column: str, said: Any) -> Any:  # noqa: ANN401 - the column's own type
         """Return what the job's column holds from now on; what was known before stays."""
         if self.is_current:
-            return func.coalesce(jobs.c[column], said)
+            return Kept(said)
         found = self.facts[column]
         return said if found is None else found
 
@@ -94,14 +97,13 @@ class Moves(Changes):
         job_id: UUID,
         attempt_number: int,
         yes: Accepted,
-        ask_at: Any,  # noqa: ANN401 - SQL
+        ask_after_seconds: float,
     ) -> None:
-        """Act on the answer to an attempt's POST; the first question about it comes `ask_at`."""
+        """Act on the answer to an attempt's POST; the first question comes after so long."""
         facts = {
             "task_id": yes.task_id,
             "polling_url": yes.polling_url,
             "cost_actual": yes.cost,
-            "submitted_at": func.now(),
         }
 
         def act(speaker: _Speaker) -> Row[Any] | None:
@@ -111,7 +113,8 @@ class Moves(Changes):
                 Status.GENERATING,
                 "Flux accepted it",
                 detail={"task_id": yes.task_id},
-                due_at=ask_at,
+                due_at=After(ask_after_seconds),
+                submitted_at=After(0),
                 **{**speaker.terms, **facts},
             )
 
@@ -119,7 +122,8 @@ class Moves(Changes):
         if not counts:
             # a webhook overtook the answer: keep its state, add what only the answer knew
             mine = and_(jobs.c.id == job_id, jobs.c.attempt_count == attempt_number)
-            kept = {name: func.coalesce(jobs.c[name], fact) for name, fact in facts.items()}
+            known_now = {**facts, "submitted_at": func.now()}
+            kept = {name: func.coalesce(jobs.c[name], fact) for name, fact in known_now.items()}
             counts = tx.execute(update(jobs).where(mine).values(kept)) > 0
         _name(tx, job_id, attempt_number, yes.task_id, yes.cost, counts=counts)
 
@@ -141,8 +145,8 @@ class Moves(Changes):
             Status.GENERATING,
             f"Flux has accepted it, heard by {heard_by}",
             detail={"heard_by": heard_by, "task_id": result.task_id},
-            due_at=func.now(),
-            submitted_at=func.now(),
+            due_at=After(0),
+            submitted_at=After(0),
             **{**speaker.terms, "task_id": result.task_id},
         )
         if row is not None:
@@ -175,16 +179,13 @@ class Moves(Changes):
             f"Flux has the image ready, heard by {heard_by}",
             takes_over=not speaker.is_current,
             detail={"heard_by": heard_by, **_besides(result)},
-            due_at=func.now(),
-            generated_at=func.now(),
+            due_at=After(0),
+            generated_at=After(0),
             heard_by=heard_by,
             # what a spool may hold is of another result
             kept_by=None,
             result_url=result.url,
-            result_expires_at=func.least(
-                result.expires_at or func.now() + seconds(self.result_lifetime_seconds),
-                func.now() + seconds(MAX_RESULT_LIFETIME_SECONDS),
-            ),
+            result_expires_at=self._dies(result),
             result=result.facts,
             **{
                 **speaker.terms,
@@ -195,6 +196,12 @@ class Moves(Changes):
         if row is not None:
             tx.ring_after_commit(Message.STORE)
         return row
+
+    def _dies(self, result: Ready) -> After | datetime:
+        if result.expires_at is None:
+            return After(min(self.result_lifetime_seconds, MAX_RESULT_LIFETIME_SECONDS))
+        is_believed = result.expires_at - datetime.now(UTC) <= _MAX_RESULT_LIFETIME
+        return result.expires_at if is_believed else After(MAX_RESULT_LIFETIME_SECONDS)
 
 
 def _moved(
@@ -239,28 +246,36 @@ def _name(
     counts: bool,
 ) -> None:
     """Write down which task an attempt has become; a second task of a job is paid for nothing."""
+    facts = {"of_job": job_id, "of_attempt": number, "said_task_id": task_id, "said_cost": cost}
+    if tx.scalar(_named(counts=counts), facts):
+        log.error("duplicate_charge", job_id=str(job_id), attempt=number)
+        tx.count_after_commit(DUPLICATE_CHARGES.inc)
+
+
+@cache
+def _named(*, counts: bool) -> Executable:
     was = (
         select(Attempt.id, Attempt.task_id)
-        .where(Attempt.job_id == job_id, Attempt.number == number)
+        .where(Attempt.job_id == bindparam("of_job"), Attempt.number == bindparam("of_attempt"))
         .subquery("was")
     )
     other = aliased(Attempt)
     has_another = exists().where(
-        other.job_id == job_id, other.number != number, other.task_id.is_not(None)
+        other.job_id == bindparam("of_job"),
+        other.number != bindparam("of_attempt"),
+        other.task_id.is_not(None),
     )
+    task_id = bindparam("said_task_id", type_=Attempt.task_id.type)
     facts = {
         "task_id": func.coalesce(Attempt.task_id, task_id),
-        "cost": func.coalesce(Attempt.cost, cost),
+        "cost": func.coalesce(Attempt.cost, bindparam("said_cost", type_=Attempt.cost.type)),
         "ended_at": _ENDED_AT,
     }
     if counts:
         facts["outcome"] = AttemptOutcome.ACCEPTED
     matters = literal(counts) | was.c.task_id.is_(None)
     is_new = and_(was.c.task_id.is_(None), Attempt.task_id.is_not(None), has_another)
-    named = update(Attempt).where(Attempt.id == was.c.id, matters).values(facts).returning(is_new)
-    if tx.scalar(named):
-        log.error("duplicate_charge", job_id=str(job_id), attempt=number)
-        tx.count_after_commit(DUPLICATE_CHARGES.inc)
+    return update(Attempt).where(Attempt.id == was.c.id, matters).values(facts).returning(is_new)
 
 
 def _besides(result: Ready | Ended) -> Document:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, select
 
 from service.database import Database
 from service.documents import PRIORITIES
@@ -25,7 +25,7 @@ from service.ids import new_id
 from service.logs import get_log
 from service.messages import Message
 from service.models import jobs
-from service.moves import Moves, add_job
+from service.moves import After, Moves, add_job
 from service.settings import OnUnconfirmed
 from service.states import Status
 from service.steps.enqueue.check import Check, Checked
@@ -148,7 +148,7 @@ def _columns(request: JobRequest, checked: Checked) -> dict[str, Any]:
         "parent_image_ids": checked.examined.parent_image_ids,
         "start_at": request.start_at,
         "expires_at": request.expires_at,
-        "due_at": request.start_at or func.now(),
+        "due_at": request.start_at or After(0),
         "provider": checked.provider,
         "pool": checked.model.pool,
         "cost_estimated": checked.quote.credits,

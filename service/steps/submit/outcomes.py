@@ -5,14 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, func, update
+from sqlalchemy import bindparam, func, update
 
 from service import gate
-from service.clock import seconds
 from service.database import Transaction
 from service.metrics import SUBMISSIONS
 from service.models import Attempt
-from service.moves import Moves, known
+from service.moves import After, Moves, known
 from service.states import AttemptOutcome, ErrorCode, Status
 from service.steps.submit.send import Intent
 from service.upstream import Accepted, NotSent, Refused, SubmitOutcome, Unknown, Unusable
@@ -45,8 +44,8 @@ class Outcomes:
                 return self._unknown(tx, intent, outcome)
 
     def _accepted(self, tx: Transaction, intent: Intent, outcome: Accepted) -> bool:
-        ask_at = func.now() + seconds(self.poll_after_seconds(intent.provider, intent.model))
-        self.moves.take_yes(tx, intent.job_id, intent.attempt_number, outcome, ask_at)
+        ask_after = self.poll_after_seconds(intent.provider, intent.model)
+        self.moves.take_yes(tx, intent.job_id, intent.attempt_number, outcome, ask_after)
         return _close_attempt(tx, intent, http_status=outcome.http_status)
 
     def _not_sent(self, tx: Transaction, intent: Intent, outcome: NotSent) -> bool:
@@ -97,7 +96,7 @@ class Outcomes:
             f"Back in the queue, nothing was charged: {reason}",
             attempt_number=intent.attempt_number,
             tries=intent.tries + 1,
-            due_at=func.now() + seconds(wait),
+            due_at=After(wait),
         )
         return moved is not None
 
@@ -108,7 +107,7 @@ class Outcomes:
             Status.UNCONFIRMED,
             f"Sent, but Flux's answer was lost ({outcome.reason}); waiting for its webhook",
             attempt_number=intent.attempt_number,
-            due_at=func.now() + seconds(self.unconfirmed_grace_seconds),
+            due_at=After(self.unconfirmed_grace_seconds),
         )
         return moved is not None and _close_attempt(
             tx,
@@ -119,11 +118,16 @@ class Outcomes:
         )
 
 
+_CLOSE = (
+    update(Attempt)
+    .where(Attempt.id == bindparam("of_attempt"), Attempt.http_status.is_(None))
+    .values(ended_at=func.now())
+)
+
+
 def _close_attempt(tx: Transaction, intent: Intent, **facts: Any) -> bool:  # noqa: ANN401 - columns
     """Write down what the attempt's worker knows; False if it did so before."""
-    mine = and_(Attempt.id == intent.attempt_id, Attempt.http_status.is_(None))
-    closed = update(Attempt).where(mine).values(ended_at=func.now(), **facts)
-    return bool(tx.execute(closed))
+    return bool(tx.execute(_CLOSE, {"of_attempt": intent.attempt_id, **facts}))
 
 
 def _backoff_seconds(tries: int) -> float:

@@ -13,14 +13,13 @@ from typing import Any
 from sqlalchemy import Exists, Row, exists, func, select, update
 
 from service import gate
-from service.clock import seconds
 from service.database import Database, Transaction
 from service.faults import fault_point
 from service.generation import Catalogue
 from service.logs import get_log
 from service.messages import Message
 from service.models import Attempt, Delivery, DeliveryStatus, Image, jobs
-from service.moves import Moves
+from service.moves import After, Moves
 from service.pulses import SWEEP_PULSE, beat
 from service.settings import OnUnconfirmed
 from service.states import AttemptOutcome, ErrorCode, Status
@@ -107,7 +106,7 @@ class Sweep:
                 Status.UNCONFIRMED,
                 "The worker that sent it fell silent; waiting for Flux's webhook",
                 attempt_number=row.attempt_count,
-                due_at=func.now() + seconds(self.grace.seconds),
+                due_at=After(self.grace.seconds),
             )
             if moved is not None:
                 log.warning("submission_parked", job_id=str(row.id))
@@ -142,7 +141,7 @@ class Sweep:
             "Flux never said whether it accepted the job; it is sent once more, as was asked for, "
             "though it may have been charged",
             attempt_number=row.attempt_count,
-            due_at=func.now(),
+            due_at=After(0),
             resubmitted=True,
         )
 

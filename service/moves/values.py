@@ -1,0 +1,94 @@
+"""New values of a job's columns which the database has to compute.
+
+A statement is built once for each kind of move and takes its values as parameters: to build one
+costs more than to have it run.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Float, Integer, and_, bindparam, exists, func, or_
+
+from service.clock import seconds
+from service.models import Attempt, jobs
+from service.states import UNPAID
+
+
+class Computed(ABC):
+    """A value that depends on the row or on the database's clock, and on something said here."""
+
+    def __init__(self, said: Any) -> None:  # noqa: ANN401 - the column's own type
+        """Compute from `said`."""
+        self.said = said
+
+    @staticmethod
+    @abstractmethod
+    def sql(column: str, said: str) -> ColumnElement[Any]:
+        """Return the column's new value; `said` names the parameter."""
+
+
+class After(Computed):
+    """The time that is in so many seconds."""
+
+    @staticmethod
+    def sql(column: str, said: str) -> ColumnElement[Any]:  # noqa: ARG004 - the same for each
+        """Return now and the seconds."""
+        return func.now() + seconds(bindparam(said, type_=Float))
+
+
+class Kept(Computed):
+    """What was known before; else what is said now."""
+
+    @staticmethod
+    def sql(column: str, said: str) -> ColumnElement[Any]:
+        """Return one of the two."""
+        return func.coalesce(jobs.c[column], bindparam(said, type_=jobs.c[column].type))
+
+
+class DoubtsBut(Computed):
+    """Whether a job that was sent once more may have been charged for other attempts than this."""
+
+    @staticmethod
+    def sql(column: str, said: str) -> ColumnElement[Any]:
+        """Return whether the job was in doubt and another attempt may be paid."""
+        others = exists().where(
+            Attempt.job_id == jobs.c.id,
+            Attempt.number != bindparam(said, type_=Integer),
+            or_(Attempt.outcome.is_(None), Attempt.outcome.not_in(sorted(UNPAID))),
+        )
+        return and_(jobs.c[column], others)
+
+
+#: By column, what computes its value; None is a value that is said as it is.
+Kinds = tuple[tuple[str, type[Computed] | None], ...]
+
+
+def kinds_of(columns: Mapping[str, Any]) -> Kinds:
+    """Return what two moves must have in common to share a statement."""
+    return tuple(
+        (name, type(value) if isinstance(value, Computed) else None)
+        for name, value in sorted(columns.items())
+    )
+
+
+def expressions(kinds: Kinds) -> dict[str, ColumnElement[Any]]:
+    """Return what to set each column to."""
+    return {
+        name: kind.sql(name, _said(name))
+        if kind
+        else bindparam(_said(name), type_=jobs.c[name].type)
+        for name, kind in kinds
+    }
+
+
+def parameters(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the expressions of these columns take."""
+    return {
+        _said(name): value.said if isinstance(value, Computed) else value
+        for name, value in columns.items()
+    }
+
+
+def _said(name: str) -> str:
+    return f"said_{name}"
