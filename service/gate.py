@@ -20,6 +20,7 @@ from sqlalchemy import (
     Integer,
     Text,
     and_,
+    bindparam,
     case,
     column,
     exists,
@@ -28,8 +29,8 @@ from sqlalchemy import (
     select,
     true,
     update,
-    values,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from service.clock import seconds
@@ -75,20 +76,15 @@ def room(tx: Transaction, provider: str, limits: Slots) -> Slots:
     or none. Jobs of a pool that has lost its limit are let through as the account allows. A
     deployment that is held or unverified has room for nothing.
     """
-    if tx.scalar(select(may_not_buy())):
+    if tx.scalar(_MAY_NOT_BUY):
         return dict.fromkeys({ACCOUNT, *limits}, 0)
-    gates = {row.pool: row for row in tx.rows(_locked(provider))}
+    gates = {row.pool: row for row in tx.rows(_LOCKED, {"of_provider": provider})}
     if missing := sorted(limits.keys() - gates.keys()):
         new = [{"provider": provider, "pool": pool, "slots": limits[pool]} for pool in missing]
         tx.execute(upsert(Gate).values(new).on_conflict_do_nothing())
-        gates = {row.pool: row for row in tx.rows(_locked(provider))}
+        gates = {row.pool: row for row in tx.rows(_LOCKED, {"of_provider": provider})}
     active: dict[str, int] = {
-        row.pool: row.active
-        for row in tx.rows(
-            select(jobs.c.pool, func.count().label("active"))
-            .where(jobs.c.provider == provider, jobs.c.status.in_(sorted(HOLDS_SLOT)))
-            .group_by(jobs.c.pool)
-        )
+        row.pool: row.active for row in tx.rows(_ACTIVE, {"of_provider": provider})
     }
     account = gates.pop(ACCOUNT)
     free = max(0, min(account.slots, limits[ACCOUNT]) - sum(active.values()))
@@ -101,18 +97,24 @@ def room(tx: Transaction, provider: str, limits: Slots) -> Slots:
     return found
 
 
-def turns(provider: str, free: Slots) -> CTE:
+def turns() -> CTE:
     """Select and lock the queued jobs whose turn it is, no more of any pool than it has free.
 
     Projects take turns, and what a project has upstream already counts as turns taken. Within a
-    project priority decides, then time. Costs the same however long the queue is.
+    project priority decides, then time. Costs the same however long the queue is. Takes the
+    parameters of `asked`.
     """
-    pools = values(column("pool", Text), column("free", Integer), name="pools").data(
-        [*free.items()]
+    of_provider = jobs.c.provider == bindparam("of_provider")
+    pools = (
+        func.unnest(
+            bindparam("pools", type_=ARRAY(Text)), bindparam("free_of_pools", type_=ARRAY(Integer))
+        )
+        .table_valued(column("pool", Text), column("free", Integer), name="pools")
+        .render_derived()
     )
     held = (
         select(jobs.c.project_id, func.count().label("turns"))
-        .where(jobs.c.provider == provider, jobs.c.status.in_(sorted(HOLDS_SLOT)))
+        .where(of_provider, jobs.c.status.in_(sorted(HOLDS_SLOT)))
         .group_by(jobs.c.project_id)
         .subquery()
     )
@@ -123,7 +125,7 @@ def turns(provider: str, free: Slots) -> CTE:
             jobs.c.project_id == Project.id,
             jobs.c.status == Status.QUEUED,
             jobs.c.due_at <= func.now(),
-            jobs.c.provider == provider,
+            of_provider,
             jobs.c.pool == pools.c.pool,
             or_(jobs.c.expires_at.is_(None), jobs.c.expires_at > func.now()),
         )
@@ -152,7 +154,7 @@ def turns(provider: str, free: Slots) -> CTE:
         select(placed.c.id)
         .where(placed.c.place <= placed.c.free)
         .order_by(placed.c.turn, placed.c.due_at)
-        .limit(free[ACCOUNT])
+        .limit(bindparam("free_in_all", type_=Integer))
     )
     return (
         select(jobs.c.id)
@@ -161,6 +163,16 @@ def turns(provider: str, free: Slots) -> CTE:
         .with_for_update(skip_locked=True)
         .cte("turns")
     )
+
+
+def asked(provider: str, free: Slots) -> Mapping[str, object]:
+    """Return the parameters of `turns`."""
+    return {
+        "of_provider": provider,
+        "pools": [*free],
+        "free_of_pools": [*free.values()],
+        "free_in_all": free[ACCOUNT],
+    }
 
 
 def probe_sent(tx: Transaction, provider: str, probes: Probes) -> None:
@@ -188,7 +200,7 @@ def answered(tx: Transaction, provider: str, pool: str, limits: Slots) -> None:
         ),
     )
     if tx.scalar(select(exists().where(unwell))):
-        tx.rows(_locked(provider))
+        tx.rows(_LOCKED, {"of_provider": provider})
         well = {"failures": 0, "closed_reason": None, "probe_at": None, "slots": grown}
         # what is opened again starts anew: else the next unknown outcome would close it at once
         recent = case((Gate.closed_reason.is_(None), _shifted(Gate.recent, 1)), else_=0)
@@ -197,7 +209,7 @@ def answered(tx: Transaction, provider: str, pool: str, limits: Slots) -> None:
 
 def shrink(tx: Transaction, provider: str, pool: str) -> None:
     """Take a slot of the pool away after a 429; one always stays."""
-    tx.rows(_locked(provider))
+    tx.rows(_LOCKED, {"of_provider": provider})
     tx.execute(
         update(Gate)
         .where(Gate.provider == provider, Gate.pool == pool)
@@ -216,7 +228,9 @@ def close(tx: Transaction, provider: str, reason: str, probes: Probes) -> None:
 
 def unanswered(tx: Transaction, provider: str, probes: Probes, count: int = 1) -> None:
     """Count unknown outcomes; too many in a row, or of the latest, close the gate."""
-    gate = next((row for row in tx.rows(_locked(provider)) if row.pool == ACCOUNT), None)
+    gate = next(
+        (row for row in tx.rows(_LOCKED, {"of_provider": provider}) if row.pool == ACCOUNT), None
+    )
     if gate is None:
         return
     counted = min(count, BREAKER_RECENT)
@@ -240,12 +254,23 @@ def _account(provider: str) -> ColumnElement[bool]:
     return and_(Gate.provider == provider, Gate.pool == ACCOUNT)
 
 
-def _locked(provider: str) -> Any:  # noqa: ANN401 - a Select of many columns
-    probe = (Gate.probe_at <= func.now()).label("probe")
-    return (
-        select(Gate.pool, Gate.slots, Gate.failures, Gate.recent, Gate.closed_reason, probe)
-        .where(Gate.provider == provider)
-        # the account's first, whoever locks
-        .order_by(Gate.pool)
-        .with_for_update()
+_MAY_NOT_BUY = select(may_not_buy())
+_LOCKED = (
+    select(
+        Gate.pool,
+        Gate.slots,
+        Gate.failures,
+        Gate.recent,
+        Gate.closed_reason,
+        (Gate.probe_at <= func.now()).label("probe"),
     )
+    .where(Gate.provider == bindparam("of_provider"))
+    # the account's first, whoever locks
+    .order_by(Gate.pool)
+    .with_for_update()
+)
+_ACTIVE = (
+    select(jobs.c.pool, func.count().label("active"))
+    .where(jobs.c.provider == bindparam("of_provider"), jobs.c.status.in_(sorted(HOLDS_SLOT)))
+    .group_by(jobs.c.pool)
+)

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import Executable, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from service.database import Database
@@ -82,22 +82,18 @@ class Keys:
         Raises:
             UnknownCaller: no such key, or a revoked one.
         """
-        found = self._find(ApiKey.sha256 == _sha256(api_key)) if _KEY.fullmatch(api_key) else None
+        found = self._find(_BY_KEY, _sha256(api_key)) if _KEY.fullmatch(api_key) else None
         if found is None:
             raise UnknownCaller("Send `Authorization: Bearer <api key>` with a key of a project.")
         return found
 
     def caller_with(self, key_id: UUID) -> Caller | None:
         """Return who a logged-in browser is, unless its key was revoked meanwhile."""
-        return self._find(ApiKey.id == key_id)
+        return self._find(_BY_ID, key_id)
 
-    def _find(self, key: ColumnElement[bool]) -> Caller | None:
+    def _find(self, statement: Executable, key: bytes | UUID) -> Caller | None:
         with self.database.transaction() as tx:
-            row = tx.first(
-                select(Project.id, Project.name, ApiKey.id.label("key_id"))
-                .join(ApiKey, ApiKey.project_id == Project.id)
-                .where(key, ApiKey.revoked_at.is_(None))
-            )
+            row = tx.first(statement, {"key": key})
         return None if row is None else Caller(row.id, row.name, row.key_id)
 
     def listing(self) -> list[dict[str, str]]:
@@ -127,6 +123,15 @@ class Keys:
         with self.database.transaction() as tx:
             revoke = update(ApiKey).where(ApiKey.id == found, ApiKey.revoked_at.is_(None))
             return tx.execute(revoke.values(revoked_at=func.now())) > 0
+
+
+_CALLER = (
+    select(Project.id, Project.name, ApiKey.id.label("key_id"))
+    .join(ApiKey, ApiKey.project_id == Project.id)
+    .where(ApiKey.revoked_at.is_(None))
+)
+_BY_KEY = _CALLER.where(ApiKey.sha256 == bindparam("key"))
+_BY_ID = _CALLER.where(ApiKey.id == bindparam("key"))
 
 
 def _sha256(api_key: str) -> bytes:

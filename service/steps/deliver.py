@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Float, Integer, bindparam, case, func, insert, select, update
 
 from service.clock import seconds
 from service.database import Database, Transaction
@@ -116,34 +116,8 @@ class Deliver:
 
     def claim(self, limit: int) -> list[Owed]:
         """Take the callbacks that have waited longest."""
-        due = (
-            select(Delivery.id)
-            .where(Delivery.status == DeliveryStatus.PENDING, Delivery.due_at <= func.now())
-            .order_by(Delivery.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte()
-        )
         with self.database.transaction() as tx:
-            rows = tx.rows(
-                update(Delivery)
-                .where(
-                    Delivery.id.in_(select(due.c.id)),
-                    Delivery.project_id == Project.id,
-                    Delivery.job_id == jobs.c.id,
-                )
-                .values(due_at=func.now() + seconds(self.lease_seconds))
-                .returning(
-                    Delivery.id,
-                    Delivery.job_id,
-                    Delivery.url,
-                    Delivery.body,
-                    Delivery.tries,
-                    jobs.c.callback_form,
-                    Project.callback_secrets,
-                    jobs.c.callback_secret,
-                )
-            )
+            rows = tx.rows(_CLAIM, {"most": limit, "lease_seconds": self.lease_seconds})
             if rows:
                 fault_point("deliver.before_claim_commit")
         if rows:
@@ -195,43 +169,81 @@ class Deliver:
 
     def _note(self, tx: Transaction, owed: Owed, one: Try) -> None:
         number = owed.tries + 1
-        outcome: dict[str, Any]
+        status, wait_seconds = DeliveryStatus.PENDING, None
         if one.succeeded:
-            outcome = {"status": DeliveryStatus.DELIVERED, "due_at": None}
+            status = DeliveryStatus.DELIVERED
         elif one.http_status == GONE or number >= len(self.schedule_seconds):
-            outcome = {"status": DeliveryStatus.EXHAUSTED, "due_at": None}
+            status = DeliveryStatus.EXHAUSTED
         else:
-            outcome = {"status": DeliveryStatus.PENDING, "due_at": self._next(number, one)}
-        if outcome["status"] is not DeliveryStatus.PENDING:
-            outcome["completed_at"] = func.now()
-        mine = tx.execute(
-            update(Delivery)
-            .where(
-                Delivery.id == owed.id,
-                Delivery.status == DeliveryStatus.PENDING,
-                Delivery.tries == owed.tries,
-            )
-            .values(tries=number, **outcome)
-        )
+            wait_seconds = self._wait_seconds(number, one)
+        said = {"said_status": status, "wait_seconds": wait_seconds}
+        mine = tx.execute(_TRIED, {"of_delivery": owed.id, "of_try": number, **said})
         if not mine:
             return
-        said = "delivered" if one.succeeded else "failed"
-        tx.count_after_commit(CALLBACK_TRIES.labels(outcome=said).inc)
+        outcome = "delivered" if one.succeeded else "failed"
+        tx.count_after_commit(CALLBACK_TRIES.labels(outcome=outcome).inc)
         tx.execute(
-            insert(DeliveryAttempt).values(
-                delivery_id=owed.id,
-                number=number,
-                duration_ms=one.duration_ms,
-                http_status=one.http_status,
-                error=one.error,
-                answer=one.answer,
-            )
+            insert(DeliveryAttempt),
+            {
+                "delivery_id": owed.id,
+                "number": number,
+                "duration_ms": one.duration_ms,
+                "http_status": one.http_status,
+                "error": one.error,
+                "answer": one.answer,
+            },
         )
 
-    def _next(self, number: int, one: Try) -> object:
+    def _wait_seconds(self, number: int, one: Try) -> float:
         planned = self.schedule_seconds[number]
         jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load
-        return func.now() + seconds(max(planned * jitter, one.retry_after_seconds))
+        return max(planned * jitter, one.retry_after_seconds)
+
+
+_DUE = (
+    select(Delivery.id)
+    .where(Delivery.status == DeliveryStatus.PENDING, Delivery.due_at <= func.now())
+    .order_by(Delivery.due_at)
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(skip_locked=True)
+    .cte()
+)
+_CLAIM = (
+    update(Delivery)
+    .where(
+        Delivery.id.in_(select(_DUE.c.id)),
+        Delivery.project_id == Project.id,
+        Delivery.job_id == jobs.c.id,
+    )
+    .values(due_at=func.now() + seconds(bindparam("lease_seconds", type_=Float)))
+    .returning(
+        Delivery.id,
+        Delivery.job_id,
+        Delivery.url,
+        Delivery.body,
+        Delivery.tries,
+        jobs.c.callback_form,
+        Project.callback_secrets,
+        jobs.c.callback_secret,
+    )
+)
+
+_WAIT = bindparam("wait_seconds", type_=Float)
+_TRIED = (
+    update(Delivery)
+    .where(
+        Delivery.id == bindparam("of_delivery"),
+        Delivery.status == DeliveryStatus.PENDING,
+        Delivery.tries == bindparam("of_try", type_=Integer) - 1,
+    )
+    .values(
+        status=bindparam("said_status", type_=Delivery.status.type),
+        tries=bindparam("of_try", type_=Integer),
+        # without a wait there is no next try
+        due_at=func.now() + seconds(_WAIT),
+        completed_at=case((_WAIT.is_(None), func.now())),
+    )
+)
 
 
 def _proofs(claim: Owed, now: datetime) -> Mapping[str, str]:

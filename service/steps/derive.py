@@ -7,10 +7,11 @@ from the bucket alone.
 import json
 import time
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import Executable, Float, Integer, bindparam, func, select, update
 
 from service.clock import seconds
 from service.database import Database, Transaction
@@ -78,35 +79,17 @@ class Derive:
 
         One that somebody died over comes after all others and alone, lest it take them with it.
         """
-        return self._take(limit, images.c.deaths == 0) or self._take(1, images.c.deaths > 0)
+        return self._take(limit, suspect=False) or self._take(1, suspect=True)
 
-    def _take(self, limit: int, condition: ColumnElement[bool]) -> list[Bare]:
-        due = (
-            select(images.c.id)
-            .where(images.c.due_at <= func.now(), condition)
-            .order_by(images.c.due_at.desc())
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte()
-        )
+    def _take(self, limit: int, *, suspect: bool) -> list[Bare]:
         with self.database.transaction() as tx:
             rows = tx.rows(
-                update(images)
-                .where(
-                    images.c.id.in_(select(due.c.id)),
-                    images.c.job_id == Job.id,
-                    images.c.project_id == Project.id,
-                )
-                .values(
-                    due_at=func.now() + seconds(self.lease_seconds),
-                    tries=images.c.tries + 1,
-                    deaths=images.c.deaths + 1,
-                )
-                .returning(*images.c, Project.name.label("project"), *_job_columns())
+                _claim(suspect=suspect), {"most": limit, "lease_seconds": self.lease_seconds}
             )
+            if not rows:
+                return []
             timelines = _timelines(tx, [row.job_id for row in rows])
-        if rows:
-            fault_point("derive.after_claim")
+        fault_point("derive.after_claim")
         return [
             Bare(
                 row.id,
@@ -160,17 +143,49 @@ class Derive:
         """Note the keys; an image that cannot be drawn keeps its sidecar alone."""
         with self.database.transaction() as tx:
             for bare, derived in ended:
-                tx.execute(
-                    update(images)
-                    .where(images.c.id == bare.id)
-                    .values(
-                        thumbnail_key=derived.thumbnail_key,
-                        sidecar_key=derived.sidecar_key,
-                        due_at=func.now() + seconds(RETRY_SECONDS) if derived.again else None,
-                        deaths=0,
-                    )
-                )
+                made = {
+                    "thumbnail_key": derived.thumbnail_key,
+                    "sidecar_key": derived.sidecar_key,
+                    "wait_seconds": RETRY_SECONDS if derived.again else None,
+                }
+                tx.execute(_MADE, {"of_image": bare.id, **made})
         fault_point("derive.after_record")
+
+
+@cache
+def _claim(*, suspect: bool) -> Executable:
+    due = (
+        select(images.c.id)
+        .where(
+            images.c.due_at <= func.now(), images.c.deaths > 0 if suspect else images.c.deaths == 0
+        )
+        .order_by(images.c.due_at.desc())
+        .limit(bindparam("most", type_=Integer))
+        .with_for_update(skip_locked=True)
+        .cte()
+    )
+    return (
+        update(images)
+        .where(
+            images.c.id.in_(select(due.c.id)),
+            images.c.job_id == Job.id,
+            images.c.project_id == Project.id,
+        )
+        .values(
+            due_at=func.now() + seconds(bindparam("lease_seconds", type_=Float)),
+            tries=images.c.tries + 1,
+            deaths=images.c.deaths + 1,
+        )
+        .returning(*images.c, Project.name.label("project"), *_job_columns())
+    )
+
+
+_MADE = (
+    update(images)
+    .where(images.c.id == bindparam("of_image"))
+    # without a wait there is no next try
+    .values(due_at=func.now() + seconds(bindparam("wait_seconds", type_=Float)), deaths=0)
+)
 
 
 def _job_columns() -> list[Any]:

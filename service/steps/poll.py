@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Float, Integer, Row, bindparam, func, select, update
 
 from service.clock import seconds
 from service.database import Database, Transaction
@@ -70,35 +70,14 @@ class Poll:
 
     def claim(self, limit: int) -> list[Question]:
         """Take generating jobs whose time to ask has come."""
-        due = (
-            select(jobs.c.id)
-            .where(jobs.c.status == Status.GENERATING, jobs.c.due_at <= func.now())
-            .order_by(jobs.c.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte()
-        )
-        waited = func.now() - jobs.c.submitted_at
-        give_up_seconds = self.deadline_seconds * GIVE_UP_AFTER_DEADLINES
+        wanted = {
+            "most": limit,
+            "lease_seconds": self.lease_seconds,
+            "deadline_seconds": self.deadline_seconds,
+            "give_up_seconds": self.deadline_seconds * GIVE_UP_AFTER_DEADLINES,
+        }
         with self.database.transaction() as tx:
-            rows = tx.rows(
-                update(jobs)
-                .where(jobs.c.id.in_(select(due.c.id)))
-                .values(
-                    due_at=func.now() + seconds(self.lease_seconds),
-                    tries=jobs.c.tries + 1,
-                )
-                .returning(
-                    jobs.c.id,
-                    jobs.c.attempt_count,
-                    jobs.c.provider,
-                    jobs.c.model,
-                    jobs.c.task_id,
-                    jobs.c.polling_url,
-                    (waited >= seconds(self.deadline_seconds)).label("overdue"),
-                    (waited >= seconds(give_up_seconds)).label("hopeless"),
-                )
-            )
+            rows = tx.rows(_CLAIM, wanted)
             if rows:
                 fault_point("poll.before_claim_commit")
         if rows:
@@ -170,6 +149,35 @@ class Poll:
                 + seconds(self.interval_seconds(question.provider, question.model))
             )
         )
+
+
+_DUE = (
+    select(jobs.c.id)
+    .where(jobs.c.status == Status.GENERATING, jobs.c.due_at <= func.now())
+    .order_by(jobs.c.due_at)
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(skip_locked=True)
+    .cte()
+)
+_WAITED = func.now() - jobs.c.submitted_at
+_CLAIM = (
+    update(jobs)
+    .where(jobs.c.id.in_(select(_DUE.c.id)))
+    .values(
+        due_at=func.now() + seconds(bindparam("lease_seconds", type_=Float)),
+        tries=jobs.c.tries + 1,
+    )
+    .returning(
+        jobs.c.id,
+        jobs.c.attempt_count,
+        jobs.c.provider,
+        jobs.c.model,
+        jobs.c.task_id,
+        jobs.c.polling_url,
+        (seconds(bindparam("deadline_seconds", type_=Float)) <= _WAITED).label("overdue"),
+        (seconds(bindparam("give_up_seconds", type_=Float)) <= _WAITED).label("hopeless"),
+    )
+)
 
 
 def _question(row: Row[Any]) -> Question:

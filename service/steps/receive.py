@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from service.database import Database, Transaction
@@ -106,18 +106,13 @@ class Receive:
     def _commit(self, attempt_id: UUID, body: bytes) -> None:
         with self.database.transaction() as tx:
             digest = hashlib.sha256(body).digest()
-            inbox = insert(FluxWebhook).values(
-                attempt_id=attempt_id, body_sha256=digest, body=body, effect="unmatched"
-            )
-            if not tx.execute(inbox.on_conflict_do_nothing()):
+            heard = {"attempt_id": attempt_id, "body_sha256": digest, "body": body}
+            if not tx.execute(_KEEP, heard):
                 log.info("webhook_repeated", attempt_id=str(attempt_id))
                 return
             job_id, effect = self._apply(tx, attempt_id, body)
-            tx.execute(
-                update(FluxWebhook)
-                .where(FluxWebhook.attempt_id == attempt_id, FluxWebhook.body_sha256 == digest)
-                .values(job_id=job_id, effect=effect)
-            )
+            which = {"of_attempt": attempt_id, "of_body": digest}
+            tx.execute(_NOTE, {**which, "job_id": job_id, "effect": effect})
             fault_point("receive.before_commit")
         fault_point("receive.after_commit")
         log.info(
@@ -128,7 +123,7 @@ class Receive:
         )
 
     def _apply(self, tx: Transaction, attempt_id: UUID, body: bytes) -> tuple[UUID | None, str]:
-        attempt = tx.first(select(Attempt.job_id, Attempt.number).where(Attempt.id == attempt_id))
+        attempt = tx.first(_ATTEMPT, {"of_attempt": attempt_id})
         if attempt is None:
             # a restored database may have lost the attempt: the inbox keeps what we were told
             log.error("webhook_unmatched", attempt_id=str(attempt_id))
@@ -140,6 +135,14 @@ class Receive:
         if self.moves.take_result(tx, attempt.job_id, attempt.number, result, HeardBy.WEBHOOK):
             return attempt.job_id, "moved"
         return attempt.job_id, "progress" if isinstance(result, InProgress) else "unchanged"
+
+
+_KEEP = insert(FluxWebhook).values(effect="unmatched").on_conflict_do_nothing()
+_NOTE = update(FluxWebhook).where(
+    FluxWebhook.attempt_id == bindparam("of_attempt"),
+    FluxWebhook.body_sha256 == bindparam("of_body"),
+)
+_ATTEMPT = select(Attempt.job_id, Attempt.number).where(Attempt.id == bindparam("of_attempt"))
 
 
 def _object(body: bytes) -> Mapping[str, Any] | None:

@@ -21,7 +21,8 @@ from fakes.scripted_peer import Script, ScriptedPeer, answer, ok
 from service.keys import NewKey
 from service.states import ErrorCode, Status
 from service.steps.store.bring import Kept
-from service.steps.store.lane import HOPELESS_AFTER_SECONDS, MAX_TRIES
+from service.steps.store.due import HOPELESS_AFTER_SECONDS
+from service.steps.store.lane import MAX_TRIES
 from service.wiring import Wiring
 
 PNG = base64.b64decode(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, bindparam, select
 
 from service.database import Database
 from service.documents import PRIORITIES
@@ -62,7 +62,7 @@ class Enqueue(Check):
         """
         if request.idempotency_key is not None:
             with self.database.transaction() as tx:
-                row = tx.first(_under_key(project_id, request))
+                row = tx.first(_UNDER_KEY, _key_of(project_id, request))
             if row is not None:
                 return _replay(row, request)
         checked = self.examine(
@@ -125,7 +125,7 @@ class Enqueue(Check):
         with self.database.transaction() as tx:
             row = add_job(tx, "Accepted into the queue", columns)
             if row is None:
-                return _replay(tx.first(_under_key(project_id, request)), request)
+                return _replay(tx.first(_UNDER_KEY, _key_of(project_id, request)), request)
             self.inputs.refer(tx, project_id, model, row.input)
             tx.ring_after_commit(Message.SUBMIT)
             fault_point("enqueue.before_commit")
@@ -155,10 +155,13 @@ def _columns(request: JobRequest, checked: Checked) -> dict[str, Any]:
     }
 
 
-def _under_key(project_id: UUID, request: JobRequest) -> Select[Any]:
-    return select(*jobs.c).where(
-        jobs.c.project_id == project_id, jobs.c.idempotency_key == request.idempotency_key
-    )
+_UNDER_KEY = select(*jobs.c).where(
+    jobs.c.project_id == bindparam("of_project"), jobs.c.idempotency_key == bindparam("key")
+)
+
+
+def _key_of(project_id: UUID, request: JobRequest) -> dict[str, Any]:
+    return {"of_project": project_id, "key": request.idempotency_key}
 
 
 def _replay(row: Row[Any] | None, request: JobRequest) -> Enqueued:

@@ -12,7 +12,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import case, func, insert, or_, select, update
+from sqlalchemy import bindparam, case, func, insert, select, update
 
 from service import poison
 from service.clock import seconds
@@ -22,7 +22,7 @@ from service.ids import new_id
 from service.logs import get_log
 from service.messages import Message
 from service.metrics import READY_TO_STORED_SECONDS
-from service.models import Image, Project, jobs
+from service.models import Image, jobs
 from service.moves import Moves
 from service.states import ErrorCode, Status
 from service.steps.store.bring import (
@@ -36,7 +36,7 @@ from service.steps.store.bring import (
     Spool,
     Stored,
 )
-from service.steps.store.due import claimable, lease, ripe_from
+from service.steps.store.due import asked, claim, ripe_from
 from service.steps.store.tidy import say_alive, tidy
 
 log = get_log(__name__)
@@ -49,9 +49,6 @@ MAX_REFUSALS = 12
 MAX_BACKOFF_SECONDS = 10.0
 #: When S3 is offered again what is kept; a bucket that is well takes all of it in seconds.
 KEPT_RETRY_SECONDS = 2.0
-#: After its death a URL is asked about as long as Flux does not answer, and downloaded anew as long
-#: as that fails, for so many seconds at most.
-HOPELESS_AFTER_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -69,37 +66,14 @@ class Store:
     def claim(self, limit: int) -> list[Ripe]:
         """Take the results whose URLs die first, then those that are kept on this host."""
         self.deaths.count()
-        taken = claimable(
+        wanted = asked(
             limit,
             self._spool.id,
-            is_well=self.bring.vitals.bucket_is_well,
             max_suspects=0 if self.deaths.suspects else 1,
+            lease_seconds=self.lease_seconds,
         )
-        dies_at = jobs.c.result_expires_at
         with self.database.transaction() as tx:
-            rows = tx.rows(
-                update(jobs)
-                .where(jobs.c.id.in_(taken), jobs.c.project_id == Project.id)
-                .values(due_at=lease(self.lease_seconds))
-                .returning(
-                    jobs.c.id,
-                    jobs.c.attempt_count,
-                    jobs.c.deaths,
-                    Project.name.label("project"),
-                    jobs.c.tries,
-                    jobs.c.refusals,
-                    jobs.c.model,
-                    jobs.c.provider,
-                    jobs.c.task_id,
-                    jobs.c.polling_url,
-                    jobs.c.created_at,
-                    jobs.c.result_url,
-                    jobs.c.due_at,
-                    (dies_at <= func.now()).label("over"),
-                    (dies_at <= func.now() - seconds(HOPELESS_AFTER_SECONDS)).label("hopeless"),
-                    or_(jobs.c.kept_by.is_not(None), jobs.c.deaths > 0).label("rationed"),
-                )
-            )
+            rows = tx.rows(claim(is_well=self.bring.vitals.bucket_is_well), wanted)
             spared = poison.spare(tx, self.moves, rows)
             if rows:
                 fault_point("store.before_claim_commit")
@@ -166,11 +140,7 @@ class Store:
                 self._try_again(tx, ripe)
 
     def _succeed(self, tx: Transaction, ripe: Ripe, stored: Stored) -> None:
-        job = tx.first(
-            select(jobs.c.input, jobs.c.result, jobs.c.parent_image_ids).where(
-                jobs.c.id == ripe.job_id
-            )
-        )
+        job = tx.first(_MADE_FROM, {"of_job": ripe.job_id})
         prompt = str(job.input.get("prompt", "")) if job else ""
         image: dict[str, Any] = {
             "id": new_id(),
@@ -201,7 +171,7 @@ class Store:
         )
         if row is None:
             return
-        tx.execute(insert(Image).values(project_id=row.project_id, **image))
+        tx.execute(insert(Image), {"project_id": row.project_id, **image})
         waited = (row.completed_at - row.generated_at).total_seconds()
         tx.count_after_commit(partial(READY_TO_STORED_SECONDS.observe, waited))
         tx.ring_after_commit(Message.DERIVE)
@@ -279,6 +249,11 @@ class Store:
                 **columns,
             )
         )
+
+
+_MADE_FROM = select(jobs.c.input, jobs.c.result, jobs.c.parent_image_ids).where(
+    jobs.c.id == bindparam("of_job")
+)
 
 
 def _backoff(times: int) -> Any:  # noqa: ANN401 - a SQL interval

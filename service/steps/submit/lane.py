@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Float, bindparam, func, insert, select, update
 
 from service import gate
 from service.clock import seconds
@@ -176,17 +176,8 @@ class Submit:
         send_by: float,
         attempt_ids: Sequence[UUID],
     ) -> list[Intent]:
-        rows = tx.rows(
-            update(jobs)
-            .where(jobs.c.id.in_(select(gate.turns(provider, free).c.id)))
-            .values(
-                status=Status.SUBMITTING,
-                due_at=func.now() + seconds(self.lease.silent_seconds),
-                attempt_count=jobs.c.attempt_count + 1,
-                event_seq=jobs.c.event_seq + 1,
-            )
-            .returning(*jobs.c)
-        )
+        asked = {**gate.asked(provider, free), "silent_seconds": self.lease.silent_seconds}
+        rows = tx.rows(_TAKE, asked)
         if not rows:
             return []
         gate.probe_sent(tx, provider, self.probes)
@@ -206,9 +197,27 @@ class Submit:
             for row, attempt_id in zip(rows, attempt_ids, strict=False)
         ]
         begun = [
-            {"id": one.attempt_id, "job_id": one.job_id, "number": one.attempt_number}
+            {
+                "id": one.attempt_id,
+                "job_id": one.job_id,
+                "number": one.attempt_number,
+                "provider": provider,
+            }
             for one in intents
         ]
-        tx.execute(insert(Attempt).values([{**one, "provider": provider} for one in begun]))
+        tx.execute(insert(Attempt), begun)
         note(tx, rows, Status.SUBMITTING, "Sending it to Flux")
         return intents
+
+
+_TAKE = (
+    update(jobs)
+    .where(jobs.c.id.in_(select(gate.turns().c.id)))
+    .values(
+        status=Status.SUBMITTING,
+        due_at=func.now() + seconds(bindparam("silent_seconds", type_=Float)),
+        attempt_count=jobs.c.attempt_count + 1,
+        event_seq=jobs.c.event_seq + 1,
+    )
+    .returning(*jobs.c)
+)
