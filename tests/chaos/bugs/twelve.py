@@ -25,8 +25,8 @@ BUGS = (
         "service/moves/changes.py",
         [
             Edit(
-                "conditions = [jobs.c.id == job_id, _enterable(to, takes_over=takes_over)]",
-                "conditions = [jobs.c.id == job_id]",
+                "        _enterable(kind.to, takes_over=kind.takes_over),\n    ]\n",
+                "    ]\n",
             )
         ],
         frozenset({Broken.BACKWARDS}),
@@ -60,8 +60,8 @@ BUGS = (
                 "self._close(tx, row, AttemptOutcome.NOT_SENT)",
             ),
             Edit(
-                "due_at=func.now() + seconds(self.grace.seconds),",
-                "due_at=func.now(),",
+                "due_at=After(self.grace.seconds),",
+                "due_at=After(0),",
             ),
         ],
         _PAID_TWICE,
@@ -152,8 +152,8 @@ BUGS = (
         "service/moves/changes.py",
         [
             Edit(
-                "        tx.execute(\n            insert(Delivery).values(\n",
-                "        _soon(\n            tx, insert(Delivery).values(\n",
+                "        tx.execute(_OWE, owed)\n",
+                "        _soon(tx, _OWE.values(owed))\n",
             ),
             Edit(
                 "def add_job(",
@@ -179,7 +179,7 @@ BUGS = (
         "service/steps/enqueue/accept.py",
         [
             Edit(
-                "jobs.c.project_id == project_id, jobs.c.idempotency_key ==",
+                'jobs.c.project_id == bindparam("of_project"), jobs.c.idempotency_key ==',
                 "jobs.c.idempotency_key ==",
             )
         ],
