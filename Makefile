@@ -36,7 +36,7 @@ points: $(INSTALLED)  ## kill, stop and cuts at every fault point, some minutes;
 scenarios: $(INSTALLED)  ## one kind of outage at a time, with figures; make scenarios ARGS='s3-down --jobs 50' or ARGS=all
 	PYTHONPATH=tests $(BIN)/python -m chaos.scenarios $(ARGS)
 
-bugs: $(INSTALLED)  ## twelve bugs, put in one at a time: the harness has to find each; make bugs ARGS=sweep
+bugs: $(INSTALLED)  ## thirteen bugs, put in one at a time: the harness has to find each; make bugs ARGS=sweep
 	PYTHONPATH=tests $(BIN)/python -m chaos.bugs $(ARGS)
 
 models: $(INSTALLED)  ## 10,000 generated jobs over every model, against the simulator; some minutes

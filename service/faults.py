@@ -29,6 +29,7 @@ POINTS = (
     "submit.after_send",
     "submit.before_record_commit",
     "submit.after_record",
+    "submit.after_drop",
     "sweep.before_commit",
     "sweep.after_commit",
     "receive.before_commit",

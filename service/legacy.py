@@ -21,6 +21,8 @@ from service.logs import get_log
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _LOCK = "lock"
+#: What the name of a folder begins with that nobody looks into any more.
+_GONE = ".gone-"
 #: Folders that are looked into at a time; each costs a descriptor meanwhile.
 _MAX_FOLDERS = 64
 
@@ -108,12 +110,10 @@ class Legacy:
             ended = [(path, lock) for path in self._others() if (lock := _lock(path, locks))]
             yield [file for path, lock in ended for file in _read(path, lock)]
             for path, _ in ended:
-                # the lock goes last: a folder without one is looked into by nobody
-                for file in path.glob("*"):
-                    if file.name != _LOCK:
-                        with contextlib.suppress(OSError):
-                            file.unlink()
-                shutil.rmtree(path, ignore_errors=True)
+                # at once: some of the files without the others would say what is not true
+                with contextlib.suppress(OSError):
+                    gone = path.rename(path.with_name(f"{_GONE}{path.name}"))
+                    shutil.rmtree(gone, ignore_errors=True)
 
     def _others(self) -> Iterator[Path]:
         others = (path for path in self.folder.glob("[!.]*") if path != self._own)
@@ -131,6 +131,9 @@ class Legacy:
             return self._own
 
     def _made(self) -> Path:
+        for gone in self.folder.glob(f"{_GONE}*"):
+            # by somebody who was killed over it
+            shutil.rmtree(gone, ignore_errors=True)
         name = new_id().hex
         unlocked = self.folder / f".{name}"
         unlocked.mkdir(parents=True)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from factories import Rewire, attempt_id, attempts, enqueue, gate_row, job, run
@@ -104,6 +105,24 @@ def test_a_refusal_that_it_had_is_recorded_and_closes_the_gate(
     wiring.submit.claim(0)
     assert job(wiring, job_id).status is Status.QUEUED
     assert gate_row(wiring).closed_reason == "the Flux account is out of credits (402)"
+
+
+def test_who_is_killed_while_it_removes_slips_leaves_none_of_them_to_be_read(
+    wiring: Wiring, rewire: Rewire, key: NewKey, simulator: Simulator
+) -> None:
+    for _ in range(2):
+        enqueue(wiring, key)
+    be_killed_at("submit.before_send", wiring.settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.unlink", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            rewire().submit.claim(0)
+    assert slips(wiring)
+    # without the mark of what was begun, what holds it would say that it was not
+    with rewire().submit.slips.left() as known:
+        assert known == {}
+    wiring.submit.slips.hold([new_id()])
+    assert [path.suffix for path in slips(wiring)] == [".held"]
 
 
 def test_slips_of_a_worker_that_lives_are_its_own(

@@ -86,6 +86,7 @@ class Submit:
             fault_point("submit.before_record_commit")
         fault_point("submit.after_record")
         self.slips.drop(intent.attempt_id for intent, _ in ended)
+        fault_point("submit.after_drop")
 
     def _tell_gate(self, tx: Transaction, intent: Intent, outcome: SubmitOutcome) -> None:
         match outcome:

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from chaos.bugs.bug import SIZES, Bug, copy_of_the_source
-from chaos.bugs.twelve import BUGS
+from chaos.bugs.bug import Bug, copy_of_the_source
+from chaos.bugs.seeded import BUGS
 from chaos.checker import Broken
 
 _LIMIT_SECONDS = 240
@@ -44,10 +44,8 @@ def _play(bug: Bug, *, sound: bool) -> set[Broken]:
         copy_of_the_source(tree)
         if not sound:
             bug.put_into(tree)
-        sizes = {**SIZES, **bug.run}
-        options = [f"--{name.replace('_', '-')}={size}" for name, size in sizes.items()]
         done = subprocess.run(
-            [sys.executable, "-m", "chaos", *options],
+            [sys.executable, *bug.arguments],
             cwd=tree,
             # for the processes of the service as well: what is installed is not this copy
             env={
@@ -63,7 +61,7 @@ def _play(bug: Bug, *, sound: bool) -> set[Broken]:
         assert bug.was_run(tree), f"the copy was not run:\n{done.stderr}"
     lines = done.stdout.splitlines()
     assert lines, done.stderr
-    return {one for one in Broken if any(line.startswith(f"{one.name} ") for line in lines)}
+    return {one for one in Broken if any(line.strip().startswith(f"{one.name} ") for line in lines)}
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chaos.checker import Broken
+from chaos.points.cases import Case
 
 ROOT = Path(__file__).parents[3]
 #: What the service and its harness consist of.
@@ -31,6 +32,17 @@ class Bug:
     breaks: frozenset[Broken]
     #: Sizes of the run, besides SIZES.
     run: Mapping[str, int | float | str] = field(default_factory=dict)
+    #: The one to play instead of a run: no blow at random strikes its moment often enough.
+    case: Case | None = None
+
+    @property
+    def arguments(self) -> Sequence[str]:
+        """What to run with Python for the harness to find it."""
+        if self.case:
+            one = (f"--only={self.case.point}", f"--action={self.case.action}")
+            return ["-m", "chaos.points", *one, "--side-by-side=1"]
+        sizes = {**SIZES, **self.run}.items()
+        return ["-m", "chaos", *(f"--{name.replace('_', '-')}={size}" for name, size in sizes)]
 
     def put_into(self, tree: Path) -> None:
         """Change the file in this tree."""

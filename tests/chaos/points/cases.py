@@ -32,12 +32,14 @@ _AWAY = {
     "store.before_keep": "bucket",
     "store.after_keep": "bucket",
 }
-#: Faults of the simulator by a job's number, where a step needs others than these to be met.
+#: Faults of the simulator by a job's number, where a step or a point needs others than these.
 _FAULTS: Mapping[int, tuple[str, ...]] = {4: ("double",), 5: ("early",)}
 _FAULTS_OF: Mapping[str, Mapping[int, tuple[str, ...]]] = {
     "submit": {**_FAULTS, 6: (LATER,), 7: (LATER,)},
     "poll": dict.fromkeys(_NUMBERS, (LOST_WEBHOOK,)),
     "sweep": {**_FAULTS, 6: tuple(UNKNOWABLE)},
+    # of one claim: what is in doubt is recorded while another is on the wire still
+    "submit.after_drop": {**dict.fromkeys(_NUMBERS, ("reset", LATER)), 3: ("hang", LATER)},
 }
 #: What a caller's address answers first, by a job's number.
 _RUDE = {4: (500,), 6: (HANG_UP,)}
@@ -85,7 +87,7 @@ class Case:
     @property
     def orders(self) -> Sequence[Order]:
         """The jobs that meet it."""
-        faults = _FAULTS_OF.get(self.step, _FAULTS)
+        faults = _FAULTS_OF.get(self.point) or _FAULTS_OF.get(self.step, _FAULTS)
         return [
             Order(
                 f"{self}-{number}-end",

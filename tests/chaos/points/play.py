@@ -19,9 +19,10 @@ from chaos.stage import Stage, stage, until
 
 _HEAL_SECONDS = 40.0
 _SLOTS = 24
-#: Schedules so short that a case takes seconds; the grace is longer than the longest stop.
+#: Schedules so short that a case takes seconds; the grace is longer than the longest stop, and
+#: than the longest wait for a webhook.
 _SETTINGS = {
-    "UNCONFIRMED_GRACE_SECONDS": "8",
+    "UNCONFIRMED_GRACE_SECONDS": "10",
     "POLL_AFTER_SECONDS": "2",
     "BREAKER_PROBE_SECONDS": "1",
 }

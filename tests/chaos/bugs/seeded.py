@@ -1,7 +1,8 @@
-"""The twelve: what is easily done wrong in a service like this one."""
+"""Bugs to be put in: what is easily done wrong in a service like this one, and once was in ours."""
 
 from chaos.bugs.bug import Bug, Edit
 from chaos.checker import Broken
+from chaos.points.cases import Action, Case
 
 _PAID_TWICE = frozenset({Broken.PAID_TWICE})
 #: Where answers are lost the gate lets one job a second through, and each has its grace.
@@ -196,5 +197,18 @@ BUGS = (
         ],
         _PAID_TWICE,
         {**_FEW, "every_job": "accepted-503,late"},
+    ),
+    # ours: beyond the twelve that are easily made, one that was
+    Bug(
+        "begun is forgotten before its claim is",
+        "service/steps/submit/slips.py",
+        [
+            Edit(
+                "            for kind in _DEFINITE:\n",
+                "            for kind in (_BEGUN, *_DEFINITE):\n",
+            )
+        ],
+        _PAID_TWICE,
+        case=Case("submit.after_drop", Action.KILL),
     ),
 )
