@@ -52,8 +52,9 @@ class Submit:
     def claim(self, limit: int) -> list[Intent]:
         """Commit the intent to pay for as many queued jobs as there are slots and an open gate."""
         self._inherit()
+        open_to = self.providers if self.may_spend() is None else ()
         intents = self._recovered()
-        for provider in self.providers if self.may_spend() is None else ():
+        for provider in open_to:
             try:
                 if len(intents) < limit:
                     intents += self._claim_of(provider, limit - len(intents))
