@@ -7,12 +7,13 @@ redirect is a failure and never followed; 410 ends it.
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
+from pydantic import TypeAdapter
 from sqlalchemy import Float, Integer, bindparam, case, func, insert, select, update
 
 from service.clock import seconds
@@ -20,6 +21,7 @@ from service.database import Database, Transaction
 from service.errors import AddressForbidden, TransientError
 from service.faults import fault_point
 from service.ids import Kind, public_id
+from service.legacy import Left, Legacy
 from service.logs import get_log
 from service.metrics import CALLBACK_TRIES
 from service.models import (
@@ -113,9 +115,12 @@ class Deliver:
     lease_seconds: float
     #: Seconds before each try, after the one before.
     schedule_seconds: Sequence[float]
+    #: Tries that succeeded, as long as they are not noted.
+    told: Legacy
 
     def claim(self, limit: int) -> list[Owed]:
         """Take the callbacks that have waited longest."""
+        self._inherit()
         with self.database.transaction() as tx:
             rows = tx.rows(_CLAIM, {"most": limit, "lease_seconds": self.lease_seconds})
             if rows:
@@ -146,8 +151,10 @@ class Deliver:
                 wait = said.retry_after_seconds(
                     base_seconds=0.0, cap_seconds=MAX_RETRY_AFTER_SECONDS, now=now
                 )
-        fault_point("deliver.after_send")
         ended = Try(status, error, answer, round((time.monotonic() - began) * 1000), wait)
+        if ended.succeeded:
+            self._keep(claim, ended)
+        fault_point("deliver.after_send")
         log.info(
             "deliver_attempt",
             delivery_id=delivery_id,
@@ -162,13 +169,33 @@ class Deliver:
     def record(self, ended: list[tuple[Owed, Try]]) -> None:
         """Note every try; end the delivery or plan the next."""
         with self.database.transaction() as tx:
-            for owed, one in ended:
-                self._note(tx, owed, one)
+            for owed, one in sorted(ended, key=lambda pair: pair[0].id):
+                self._note(tx, owed.id, owed.tries + 1, one)
             fault_point("deliver.before_record_commit")
         fault_point("deliver.after_record")
+        for owed, one in ended:
+            if one.succeeded:
+                self.told.forget(_name(owed))
 
-    def _note(self, tx: Transaction, owed: Owed, one: Try) -> None:
-        number = owed.tries + 1
+    def _keep(self, owed: Owed, one: Try) -> None:
+        """Have others know that nobody needs to be called again, if this process is killed now."""
+        try:
+            self.told.put(_name(owed), _TRY.dump_json(one))
+        except OSError as error:
+            log.warning("try_not_kept", reason=str(error))
+
+    def _inherit(self) -> None:
+        """Note what killed workers of this host have delivered (F37)."""
+        with self.told.left() as files:
+            known = sorted(_read(files), key=lambda one: one[:2])
+            if not known:
+                return
+            with self.database.transaction() as tx:
+                for delivery_id, number, one in known:
+                    self._note(tx, delivery_id, number, one)
+            log.info("deliver_inherited", deliveries=len(known))
+
+    def _note(self, tx: Transaction, delivery_id: UUID, number: int, one: Try) -> None:
         status, wait_seconds = DeliveryStatus.PENDING, None
         if one.succeeded:
             status = DeliveryStatus.DELIVERED
@@ -177,7 +204,7 @@ class Deliver:
         else:
             wait_seconds = self._wait_seconds(number, one)
         said = {"said_status": status, "wait_seconds": wait_seconds}
-        mine = tx.execute(_TRIED, {"of_delivery": owed.id, "of_try": number, **said})
+        mine = tx.execute(_TRIED, {"of_delivery": delivery_id, "of_try": number, **said})
         if not mine:
             return
         outcome = "delivered" if one.succeeded else "failed"
@@ -185,7 +212,7 @@ class Deliver:
         tx.execute(
             insert(DeliveryAttempt),
             {
-                "delivery_id": owed.id,
+                "delivery_id": delivery_id,
                 "number": number,
                 "duration_ms": one.duration_ms,
                 "http_status": one.http_status,
@@ -244,6 +271,23 @@ _TRIED = (
         completed_at=case((_WAIT.is_(None), func.now())),
     )
 )
+
+
+_TRY = TypeAdapter(Try)
+
+
+def _name(owed: Owed) -> str:
+    return f"{owed.id.hex}.{owed.tries + 1}"
+
+
+def _read(files: Iterable[Left]) -> Iterator[tuple[UUID, int, Try]]:
+    for file in files:
+        delivery, _, number = file.name.partition(".")
+        try:
+            yield UUID(hex=delivery), int(number), _TRY.validate_json(file.content)
+        except ValueError:
+            # killed while it wrote: as if it had not come to it
+            log.warning("try_unreadable", name=file.name)
 
 
 def _proofs(claim: Owed, now: datetime) -> Mapping[str, str]:

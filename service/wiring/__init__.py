@@ -150,6 +150,7 @@ class Wiring(Upkeep):
             self._post_callback,
             self.settings.lease_seconds,
             self.settings.callback_schedule_seconds,
+            Legacy(self.settings.spool_dir / "told"),
         )
 
     @cached_property

@@ -66,8 +66,9 @@ def test_what_a_dead_process_leaves_is_ended_before_it_starts_again(
     program = tmp_path / "program"
     program.write_text(f"tail -f {tmp_path}/quiet & wait")
     launch("supervisor", procfile(tmp_path, f"web: sh {program}"))
-    (leader,) = eventually(lambda: running(f"sh {program}"))
+    # once there is a child, only the leader has its own command line
     (child,) = eventually(lambda: running(f"tail -f {tmp_path}"))
+    (leader,) = running(f"sh {program}")
     subprocess.run(["/bin/kill", "-9", str(leader)], check=True)
     eventually(lambda: child not in running(f"tail -f {tmp_path}"))
     eventually(lambda: set(running(f"sh {program}")) - {leader})

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from factories import Rewire, ago, deliveries, enqueue, job
 from fakes.scripted_peer import ScriptedPeer, answer
 from fakes.upstream_answers import http, reset
 from fakes.webhook_sink import WebhookSink
+from killed import be_killed_at
 from sqlalchemy import Row, select, update
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -192,3 +194,33 @@ def test_a_try_recorded_twice_counts_once(wiring: Wiring, key: NewKey) -> None:
 def test_what_waited_longest_is_sent_first(wiring: Wiring, key: NewKey) -> None:
     ids = [owed(wiring, key, "http://127.0.0.1:9/hook") for _ in range(3)]
     assert [wiring.deliver.claim(1)[0].job_id for _ in ids] == ids
+
+
+def test_whom_a_killed_worker_has_told_nobody_tells_again(wiring: Wiring, key: NewKey) -> None:
+    with WebhookSink() as sink:
+        job_id = owed(wiring, key, sink.url)
+        be_killed_at("deliver.before_record_commit", wiring.settings)
+        assert deliveries(wiring, job_id)[0].status is DeliveryStatus.PENDING
+        row = deliver(wiring, job_id)
+        assert len(sink.calls) == 1
+    assert (row.status, row.tries) == (DeliveryStatus.DELIVERED, 1)
+    assert [one.http_status for one in tries(wiring)] == [200]
+
+
+def test_whom_a_killed_worker_has_not_reached_is_told_by_the_next(
+    wiring: Wiring, key: NewKey
+) -> None:
+    with WebhookSink() as sink:
+        job_id = owed(wiring, key, sink.url)
+        be_killed_at("deliver.after_claim", wiring.settings)
+        assert len(sink.calls) == 0
+        row = deliver(wiring, job_id)
+        assert len(sink.calls) == 1
+    assert row.status is DeliveryStatus.DELIVERED
+
+
+def test_what_is_noted_leaves_nothing_on_the_disk(wiring: Wiring, key: NewKey) -> None:
+    with WebhookSink() as sink:
+        deliver(wiring, owed(wiring, key, sink.url))
+    left = {path.name for path in Path(wiring.settings.spool_dir, "told").glob("*/*")}
+    assert left == {"lock"}

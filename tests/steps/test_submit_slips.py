@@ -1,44 +1,21 @@
 """What a killed worker knew of its intents, another of its host still knows."""
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 from factories import Rewire, attempt_id, attempts, enqueue, gate_row, job, run
 from fakes.simulator import Simulator
+from killed import be_killed_at
 from pydantic import SecretStr
 
 from service.errors import DatabaseUnavailable
 from service.ids import new_id
 from service.keys import NewKey
-from service.settings import Settings
 from service.states import Status
 from service.upstream import NotSent, Unknown
 from service.wiring import Wiring
-
-WORKER = """
-from service.settings import load_settings
-from service.wiring import Wiring
-
-submit = Wiring(load_settings()).submit
-submit.record([(intent, submit.act(intent)) for intent in submit.claim(10)])
-"""
-
-
-def be_killed_at(point: str, settings: Settings) -> None:
-    """Have a worker process submit what is queued, and be killed on its way."""
-    mark = settings.spool_dir.parent / f"mark-{os.urandom(4).hex()}"
-    fault = {"FAULT_POINT": point, "FAULT_ACTION": "kill", "FAULT_MARK": str(mark)}
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    ended = subprocess.run(
-        [sys.executable, "-c", WORKER], env={**os.environ, **fault}, timeout=60, check=False
-    )
-    assert ended.returncode == -signal.SIGKILL
 
 
 def slips(wiring: Wiring) -> list[Path]:
