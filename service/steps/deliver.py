@@ -152,9 +152,9 @@ class Deliver:
                     base_seconds=0.0, cap_seconds=MAX_RETRY_AFTER_SECONDS, now=now
                 )
         ended = Try(status, error, answer, round((time.monotonic() - began) * 1000), wait)
+        fault_point("deliver.after_send")
         if ended.succeeded:
             self._keep(claim, ended)
-        fault_point("deliver.after_send")
         log.info(
             "deliver_attempt",
             delivery_id=delivery_id,
