@@ -88,6 +88,8 @@ class Delivery(Base):
     seq: Mapped[int]
     type: Mapped[str]
     url: Mapped[str]
+    #: Scheme, name and port of the URL.
+    origin: Mapped[str]
     #: Signed, sent and kept byte for byte.
     body: Mapped[str]
     status: Mapped[DeliveryStatus] = mapped_column(words(DeliveryStatus, "status"))
@@ -98,7 +100,14 @@ class Delivery(Base):
 
     __table_args__ = (
         UniqueConstraint("job_id", "seq"),
-        Index("ix_deliveries_deliver", "due_at", postgresql_where=text("status = 'pending'")),
+        Index(
+            "ix_deliveries_due",
+            "project_id",
+            "origin",
+            "due_at",
+            postgresql_where=text("status = 'pending'"),
+        ),
+        Index("ix_deliveries_listing", "project_id", text("id DESC")),
     )
 
 
@@ -115,6 +124,23 @@ class DeliveryAttempt(Base):
     error: Mapped[str | None]
     #: The first 2 KiB of the caller's answer.
     answer: Mapped[str | None]
+    #: Where a redirect would have led.
+    location: Mapped[str | None]
+
+
+class CallbackHost(Base):
+    """How the address of a project's callbacks does: a row for each that has ever failed."""
+
+    __tablename__ = "callback_hosts"
+
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    #: Failures in a row.
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    failing_since: Mapped[datetime | None]
+    #: When it is tried again; null unless it has been failing for long.
+    probe_at: Mapped[datetime | None]
+    reason: Mapped[str | None]
 
 
 #: Of each spool of results: when a worker of its host last looked after it, `spool:{id}`.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import (
@@ -130,10 +131,17 @@ class Changes:
             "seq": row.event_seq,
             "type": event,
             "url": row.callback_url,
+            "origin": origin_of(row.callback_url),
             "body": body,
         }
         tx.execute(_OWE, owed)
         tx.ring_after_commit(Message.DELIVER)
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, name and port of a URL that the address guard has read."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 def known(number: int) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from service.rounds import Round
 from service.settings import Provider
 from service.states import Status
 from service.steps.browse import Browse
-from service.steps.deliver import MAX_ANSWER_BYTES, TRY_TIMEOUT_SECONDS, Deliver
+from service.steps.deliver import MAX_ANSWER_BYTES, TRY_TIMEOUT_SECONDS, Deliver, Told
 from service.steps.derive import Derive
 from service.steps.enqueue import Enqueue
 from service.steps.poll import Poll
@@ -150,7 +150,7 @@ class Wiring(Upkeep):
             self._post_callback,
             self.settings.lease_seconds,
             self.settings.callback_schedule_seconds,
-            Legacy(self.settings.spool_dir / "told"),
+            Told(Legacy(self.settings.spool_dir / "told")),
         )
 
     @cached_property

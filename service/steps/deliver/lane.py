@@ -1,52 +1,43 @@
-"""Deliver: the caller hears of its job, signed, again and again until it answers 2xx.
-
-The delivery's id and bytes stay the same on every try, the timestamp and so the signature are fresh
-(Standard Webhooks 1.0). A job that came through Flux's API is proved as Flux proves its webhooks. A
-redirect is a failure and never followed; 410 ends it.
-"""
+"""Calls, and notes what came of it."""
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
-from pydantic import TypeAdapter
-from sqlalchemy import Float, Integer, bindparam, case, func, insert, select, update
+from sqlalchemy import Float, Integer, bindparam, case, func, insert, update
 
 from service.clock import seconds
 from service.database import Database, Transaction
 from service.errors import AddressForbidden, TransientError
 from service.faults import fault_point
 from service.ids import Kind, public_id
-from service.legacy import Left, Legacy
 from service.logs import get_log
+from service.messages import Message
 from service.metrics import CALLBACK_TRIES
-from service.models import (
-    CallbackForm,
-    Delivery,
-    DeliveryAttempt,
-    DeliveryStatus,
-    Project,
-    jobs,
-)
+from service.models import CallbackForm, Delivery, DeliveryAttempt, DeliveryStatus
 from service.signing.callback import callback_headers
 from service.signing.flux_callback import flux_callback_headers
+from service.steps.deliver import hosts
+from service.steps.deliver.due import CLAIM, Host, asked
+from service.steps.deliver.told import Told
+from service.steps.deliver.tries import KEPT_ANSWER_BYTES, Owed, Try
 
 log = get_log(__name__)
 
-#: One try in all: name, connection, TLS, request and answer.
-TRY_TIMEOUT_SECONDS = 15.0
-#: How much of the caller's answer is read, and how much of that is kept, bytes.
-MAX_ANSWER_BYTES = 64 * 1024
-KEPT_ANSWER_BYTES = 2 * 1024
 MAX_RETRY_AFTER_SECONDS = 3600.0
 JITTER = 0.1
+#: Calls at a time of one process to one host.
+PLACES_PER_HOST = 4
+MAX_LOCATION_CHARS = 2083
 
 GONE = 410
 THROTTLED = frozenset({429, 503})
+_REDIRECTS = range(300, 400)
 
 
 class Answer(Protocol):
@@ -55,6 +46,11 @@ class Answer(Protocol):
     @property
     def status(self) -> int:
         """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers, whatever their case."""
         ...
 
     @property
@@ -74,38 +70,6 @@ class Answer(Protocol):
 Post = Callable[[str, bytes, Mapping[str, str]], Answer]
 
 
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """A callback that is due."""
-
-    id: UUID
-    job_id: UUID
-    url: str
-    body: str
-    tries: int
-    form: CallbackForm
-    #: The project's, newest first.
-    secrets: list[str] = field(repr=False)
-    #: The `webhook_secret` of a Flux client.
-    flux_secret: str | None = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Try:
-    """What came of one try; `error` is None when the caller's address answered at all."""
-
-    http_status: int | None
-    error: str | None
-    answer: str | None
-    duration_ms: int
-    retry_after_seconds: float = 0.0
-
-    @property
-    def succeeded(self) -> bool:
-        """2xx, and nothing else, is success."""
-        return self.http_status is not None and 200 <= self.http_status < 300  # noqa: PLR2004
-
-
 @dataclass(frozen=True)
 class Deliver:
     """The step of the deliver lane."""
@@ -115,79 +79,91 @@ class Deliver:
     lease_seconds: float
     #: Seconds before each try, after the one before.
     schedule_seconds: Sequence[float]
-    #: Tries that succeeded, as long as they are not noted.
-    told: Legacy
+    told: Told
+    #: Where the calls of this process go that are under way.
+    busy: dict[UUID, Host] = field(default_factory=dict)
 
     def claim(self, limit: int) -> list[Owed]:
-        """Take the callbacks that have waited longest."""
+        """Take the callbacks that have waited longest, as far as their hosts have places."""
         self._inherit()
+        wanted = asked(limit, self.lease_seconds, PLACES_PER_HOST, Counter(self.busy.values()))
         with self.database.transaction() as tx:
-            rows = tx.rows(_CLAIM, {"most": limit, "lease_seconds": self.lease_seconds})
-            if rows:
+            claimed = [Owed(*row) for row in tx.rows(CLAIM, wanted)]
+            for host in sorted({one.host for one in claimed}):
+                hosts.probed(tx, host)
+            if claimed:
                 fault_point("deliver.before_claim_commit")
-        if rows:
+        self.busy.update((one.id, one.host) for one in claimed)
+        if claimed:
             fault_point("deliver.after_claim")
-        return [Owed(*row) for row in rows]
+        return claimed
 
     def act(self, claim: Owed) -> Try:
         """Sign it for this moment and send it once."""
         began = time.monotonic()
-        now = datetime.now(UTC)
-        delivery_id = public_id(Kind.DELIVERY, claim.id)
-        status, error, answer, wait = None, None, None, 0.0
         try:
-            headers = {"Content-Type": "application/json", **_proofs(claim, now)}
-            said = self.post(claim.url, claim.body.encode(), headers)
+            one = self._call(claim)
         except (AddressForbidden, TransientError) as problem:
-            error = str(problem)
+            one = Try(error=str(problem))
         except Exception as problem:
             # a bug of ours counts as a try, or it would come back for ever
-            log.exception("deliver_crashed", delivery_id=delivery_id)
-            error = f"internal error ({type(problem).__name__})"
-        else:
-            status = said.status
-            answer = said.body[:KEPT_ANSWER_BYTES].decode("utf-8", "replace").replace("\x00", "")
-            if status in THROTTLED:
-                wait = said.retry_after_seconds(
-                    base_seconds=0.0, cap_seconds=MAX_RETRY_AFTER_SECONDS, now=now
-                )
-        ended = Try(status, error, answer, round((time.monotonic() - began) * 1000), wait)
+            log.exception("deliver_crashed", delivery_id=public_id(Kind.DELIVERY, claim.id))
+            one = Try(error=f"internal error ({type(problem).__name__})")
+        one = replace(one, duration_ms=round((time.monotonic() - began) * 1000))
         fault_point("deliver.after_send")
-        if ended.succeeded:
-            self._keep(claim, ended)
+        if one.succeeded:
+            self.told.keep(claim, one)
         log.info(
             "deliver_attempt",
-            delivery_id=delivery_id,
+            delivery_id=public_id(Kind.DELIVERY, claim.id),
             job_id=str(claim.job_id),
             number=claim.tries + 1,
-            http_status=status,
-            error=error,
-            duration_ms=ended.duration_ms,
+            http_status=one.http_status,
+            error=one.error,
+            duration_ms=one.duration_ms,
         )
-        return ended
+        return one
+
+    def _call(self, claim: Owed) -> Try:
+        now = datetime.now(UTC)
+        headers = {"Content-Type": "application/json", **_proofs(claim, now)}
+        said = self.post(claim.url, claim.body.encode(), headers)
+        wait = said.retry_after_seconds(
+            base_seconds=0.0, cap_seconds=MAX_RETRY_AFTER_SECONDS, now=now
+        )
+        location = said.headers.get("Location") if said.status in _REDIRECTS else None
+        return Try(
+            http_status=said.status,
+            answer=_text(said.body[:KEPT_ANSWER_BYTES].decode("utf-8", "replace")),
+            retry_after_seconds=wait if said.status in THROTTLED else 0.0,
+            location=None if location is None else _text(location[:MAX_LOCATION_CHARS]),
+        )
 
     def record(self, ended: list[tuple[Owed, Try]]) -> None:
         """Note every try; end the delivery or plan the next."""
+        taken = Counter(self.busy.values())
+        for owed, _ in ended:
+            self.busy.pop(owed.id, None)
         with self.database.transaction() as tx:
             for owed, one in sorted(ended, key=lambda pair: pair[0].id):
                 self._note(tx, owed.id, owed.tries + 1, one)
+            for owed, one in sorted(ended, key=lambda pair: pair[0].host):
+                if one.succeeded or one.http_status == GONE:
+                    hosts.answered(tx, owed.host)
+                else:
+                    hosts.failed(tx, owed.host, one)
+            if any(taken[owed.host] >= PLACES_PER_HOST for owed, _ in ended):
+                # more may wait for the places that are free again
+                tx.ring_after_commit(Message.DELIVER)
             fault_point("deliver.before_record_commit")
         fault_point("deliver.after_record")
         for owed, one in ended:
             if one.succeeded:
-                self.told.forget(_name(owed))
-
-    def _keep(self, owed: Owed, one: Try) -> None:
-        """Have others know that nobody needs to be called again, if this process is killed now."""
-        try:
-            self.told.put(_name(owed), _TRY.dump_json(one))
-        except OSError as error:
-            log.warning("try_not_kept", reason=str(error))
+                self.told.forget(owed)
 
     def _inherit(self) -> None:
-        """Note what killed workers of this host have delivered (F37)."""
-        with self.told.left() as files:
-            known = sorted(_read(files), key=lambda one: one[:2])
+        """Note what killed workers of this host have delivered."""
+        with self.told.left() as known:
             if not known:
                 return
             with self.database.transaction() as tx:
@@ -218,6 +194,7 @@ class Deliver:
                 "http_status": one.http_status,
                 "error": one.error,
                 "answer": one.answer,
+                "location": one.location,
             },
         )
 
@@ -226,34 +203,6 @@ class Deliver:
         jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load
         return max(planned * jitter, one.retry_after_seconds)
 
-
-_DUE = (
-    select(Delivery.id)
-    .where(Delivery.status == DeliveryStatus.PENDING, Delivery.due_at <= func.now())
-    .order_by(Delivery.due_at)
-    .limit(bindparam("most", type_=Integer))
-    .with_for_update(skip_locked=True)
-    .cte()
-)
-_CLAIM = (
-    update(Delivery)
-    .where(
-        Delivery.id.in_(select(_DUE.c.id)),
-        Delivery.project_id == Project.id,
-        Delivery.job_id == jobs.c.id,
-    )
-    .values(due_at=func.now() + seconds(bindparam("lease_seconds", type_=Float)))
-    .returning(
-        Delivery.id,
-        Delivery.job_id,
-        Delivery.url,
-        Delivery.body,
-        Delivery.tries,
-        jobs.c.callback_form,
-        Project.callback_secrets,
-        jobs.c.callback_secret,
-    )
-)
 
 _WAIT = bindparam("wait_seconds", type_=Float)
 _TRIED = (
@@ -273,21 +222,9 @@ _TRIED = (
 )
 
 
-_TRY = TypeAdapter(Try)
-
-
-def _name(owed: Owed) -> str:
-    return f"{owed.id.hex}.{owed.tries + 1}"
-
-
-def _read(files: Iterable[Left]) -> Iterator[tuple[UUID, int, Try]]:
-    for file in files:
-        delivery, _, number = file.name.partition(".")
-        try:
-            yield UUID(hex=delivery), int(number), _TRY.validate_json(file.content)
-        except ValueError:
-            # killed while it wrote: as if it had not come to it
-            log.warning("try_unreadable", name=file.name)
+def _text(said: str) -> str:
+    """Leave out what PostgreSQL cannot hold."""
+    return said.replace("\x00", "")
 
 
 def _proofs(claim: Owed, now: datetime) -> Mapping[str, str]:

@@ -1,0 +1,51 @@
+"""Callbacks by host: a slow or dead one does not hold up the others."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+_ONLY_QUICK = "SET LOCAL lock_timeout = '5s'"
+_PENDING = sa.text("status = 'pending'")
+
+
+def upgrade() -> None:
+    op.execute(_ONLY_QUICK)
+    op.add_column("deliveries", sa.Column("origin", sa.Text(), nullable=True))
+    op.execute("UPDATE deliveries SET origin = lower(substring(url FROM '^[A-Za-z]+://[^/?#]+'))")
+    op.alter_column("deliveries", "origin", nullable=False)
+    op.drop_index("ix_deliveries_deliver", "deliveries")
+    op.create_index(
+        "ix_deliveries_due",
+        "deliveries",
+        ["project_id", "origin", "due_at"],
+        postgresql_where=_PENDING,
+    )
+    op.create_index("ix_deliveries_listing", "deliveries", ["project_id", sa.text("id DESC")])
+    op.add_column("delivery_attempts", sa.Column("location", sa.Text(), nullable=True))
+    op.create_table(
+        "callback_hosts",
+        sa.Column("project_id", sa.Uuid(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("probe_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["projects.id"], name=op.f("fk_callback_hosts_project_id")
+        ),
+        sa.PrimaryKeyConstraint("project_id", "origin", name=op.f("pk_callback_hosts")),
+    )
+
+
+def downgrade() -> None:
+    op.execute(_ONLY_QUICK)
+    op.drop_table("callback_hosts")
+    op.drop_column("delivery_attempts", "location")
+    op.drop_index("ix_deliveries_listing", "deliveries")
+    op.drop_index("ix_deliveries_due", "deliveries")
+    op.create_index("ix_deliveries_deliver", "deliveries", ["due_at"], postgresql_where=_PENDING)
+    op.drop_column("deliveries", "origin")
