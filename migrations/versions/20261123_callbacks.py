@@ -17,6 +17,10 @@ def upgrade() -> None:
     op.add_column("deliveries", sa.Column("origin", sa.Text(), nullable=True))
     op.execute("UPDATE deliveries SET origin = lower(substring(url FROM '^[A-Za-z]+://[^/?#]+'))")
     op.alter_column("deliveries", "origin", nullable=False)
+    none = sa.text("0")
+    op.add_column(
+        "deliveries", sa.Column("tries_before", sa.Integer(), server_default=none, nullable=False)
+    )
     op.drop_index("ix_deliveries_deliver", "deliveries")
     op.create_index(
         "ix_deliveries_due",
@@ -30,7 +34,7 @@ def upgrade() -> None:
         "callback_hosts",
         sa.Column("project_id", sa.Uuid(), nullable=False),
         sa.Column("origin", sa.Text(), nullable=False),
-        sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("failures", sa.Integer(), server_default=none, nullable=False),
         sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("probe_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
@@ -48,4 +52,5 @@ def downgrade() -> None:
     op.drop_index("ix_deliveries_listing", "deliveries")
     op.drop_index("ix_deliveries_due", "deliveries")
     op.create_index("ix_deliveries_deliver", "deliveries", ["due_at"], postgresql_where=_PENDING)
+    op.drop_column("deliveries", "tries_before")
     op.drop_column("deliveries", "origin")

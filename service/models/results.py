@@ -95,6 +95,8 @@ class Delivery(Base):
     status: Mapped[DeliveryStatus] = mapped_column(words(DeliveryStatus, "status"))
     due_at: Mapped[datetime | None]
     tries: Mapped[int] = mapped_column(server_default=text("0"))
+    #: Those before its owner asked for it again; the schedule begins anew after them.
+    tries_before: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     completed_at: Mapped[datetime | None]
 

@@ -33,6 +33,7 @@ from service.steps.poll import Poll
 from service.steps.receive import Receive
 from service.steps.reconcile import Balances, Reconcile
 from service.steps.recover import Doubts
+from service.steps.redeliver import Redeliver
 from service.steps.reindex import Reindex
 from service.steps.store import Bring, Ripe, Store
 from service.steps.submit import Lease, Outcomes, Send, Slips, Submit
@@ -152,6 +153,11 @@ class Wiring(Upkeep):
             self.settings.callback_schedule_seconds,
             Told(Legacy(self.settings.spool_dir / "told")),
         )
+
+    @cached_property
+    def redeliver(self) -> Redeliver:
+        """Step: redeliver."""
+        return Redeliver(self.database)
 
     @cached_property
     def derive(self) -> Derive:

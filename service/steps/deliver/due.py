@@ -150,6 +150,7 @@ CLAIM = (
         Delivery.url,
         Delivery.body,
         Delivery.tries,
+        Delivery.tries_before,
         jobs.c.callback_form,
         Project.callback_secrets,
         jobs.c.callback_secret,

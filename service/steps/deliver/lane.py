@@ -146,7 +146,8 @@ class Deliver:
             self.busy.pop(owed.id, None)
         with self.database.transaction() as tx:
             for owed, one in sorted(ended, key=lambda pair: pair[0].id):
-                self._note(tx, owed.id, owed.tries + 1, one)
+                number = owed.tries + 1
+                self._note(tx, owed.id, number, one, in_schedule=number - owed.tries_before)
             for owed, one in sorted(ended, key=lambda pair: pair[0].host):
                 if one.succeeded or one.http_status == GONE:
                     hosts.answered(tx, owed.host)
@@ -168,17 +169,20 @@ class Deliver:
                 return
             with self.database.transaction() as tx:
                 for delivery_id, number, one in known:
-                    self._note(tx, delivery_id, number, one)
+                    self._note(tx, delivery_id, number, one, in_schedule=number)
             log.info("deliver_inherited", deliveries=len(known))
 
-    def _note(self, tx: Transaction, delivery_id: UUID, number: int, one: Try) -> None:
+    def _note(
+        self, tx: Transaction, delivery_id: UUID, number: int, one: Try, *, in_schedule: int
+    ) -> None:
+        """Note a try, by its number in all and in the schedule that it is part of."""
         status, wait_seconds = DeliveryStatus.PENDING, None
         if one.succeeded:
             status = DeliveryStatus.DELIVERED
-        elif one.http_status == GONE or number >= len(self.schedule_seconds):
+        elif one.http_status == GONE or in_schedule >= len(self.schedule_seconds):
             status = DeliveryStatus.EXHAUSTED
         else:
-            wait_seconds = self._wait_seconds(number, one)
+            wait_seconds = self._wait_seconds(in_schedule, one)
         said = {"said_status": status, "wait_seconds": wait_seconds}
         mine = tx.execute(_TRIED, {"of_delivery": delivery_id, "of_try": number, **said})
         if not mine:

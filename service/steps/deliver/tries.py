@@ -24,6 +24,8 @@ class Owed:
     url: str
     body: str
     tries: int
+    #: Of an earlier schedule.
+    tries_before: int
     form: CallbackForm
     #: The project's, newest first.
     secrets: list[str] = field(repr=False)
