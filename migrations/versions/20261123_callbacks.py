@@ -30,6 +30,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_deliveries_listing", "deliveries", ["project_id", sa.text("id DESC")])
     op.add_column("delivery_attempts", sa.Column("location", sa.Text(), nullable=True))
+    op.add_column("projects", sa.Column("callback_url", sa.Text(), nullable=True))
+    op.add_column(
+        "projects",
+        sa.Column(
+            "callback_events",
+            sa.ARRAY(sa.Text()),
+            server_default=sa.text("'{}'"),
+            nullable=False,
+        ),
+    )
     op.create_table(
         "callback_hosts",
         sa.Column("project_id", sa.Uuid(), nullable=False),
@@ -48,6 +58,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute(_ONLY_QUICK)
     op.drop_table("callback_hosts")
+    op.drop_column("projects", "callback_events")
+    op.drop_column("projects", "callback_url")
     op.drop_column("delivery_attempts", "location")
     op.drop_index("ix_deliveries_listing", "deliveries")
     op.drop_index("ix_deliveries_due", "deliveries")
