@@ -53,10 +53,37 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("project_id", "origin", name=op.f("pk_callback_hosts")),
     )
+    op.create_table(
+        "endings",
+        sa.Column("job_id", sa.Uuid(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Uuid(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column(
+            "at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.Column("position", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_endings_job_id")),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["projects.id"], name=op.f("fk_endings_project_id")
+        ),
+        sa.PrimaryKeyConstraint("job_id", "seq", name=op.f("pk_endings")),
+    )
+    op.create_index("ix_endings_told", "endings", ["project_id", "position"], unique=True)
+    op.create_index(
+        "ix_endings_new",
+        "endings",
+        ["project_id", "at"],
+        postgresql_where=sa.text("position IS NULL"),
+    )
 
 
 def downgrade() -> None:
     op.execute(_ONLY_QUICK)
+    op.drop_table("endings")
     op.drop_table("callback_hosts")
     op.drop_column("projects", "callback_events")
     op.drop_column("projects", "callback_url")

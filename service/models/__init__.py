@@ -26,6 +26,7 @@ from service.models.results import (
     DeliveryAttempt,
     DeliveryStatus,
     Deployment,
+    Ending,
     Image,
     Pulse,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "DeliveryAttempt",
     "DeliveryStatus",
     "Deployment",
+    "Ending",
     "FluxWebhook",
     "Gate",
     "HeardBy",

@@ -130,6 +130,26 @@ class DeliveryAttempt(Base):
     location: Mapped[str | None]
 
 
+class Ending(Base):
+    """A job's end, for callers who ask what has ended instead of being called."""
+
+    __tablename__ = "endings"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    #: The job's event that tells of it.
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
+    type: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    #: Its place in what the project is told; null until somebody asks.
+    position: Mapped[int | None] = mapped_column(BigInteger)
+
+    __table_args__ = (
+        Index("ix_endings_told", "project_id", "position", unique=True),
+        Index("ix_endings_new", "project_id", "at", postgresql_where=text("position IS NULL")),
+    )
+
+
 class CallbackHost(Base):
     """How the address of a project's callbacks does: a row for each that has ever failed."""
 

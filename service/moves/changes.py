@@ -38,7 +38,7 @@ from service.states import (
     ErrorCode,
     Status,
 )
-from service.timeline import event_type, noted, told
+from service.timeline import ended, event_type, noted, told
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,8 @@ def _moved(kind: _Kind) -> Executable:
         **columns,
     }
     moved = update(jobs).where(*conditions).values(values).returning(*jobs.c).cte("moved")
-    return select(moved).add_cte(noted(moved, kind.to))
+    lines = [noted(moved, kind.to), *([ended(moved, kind.to)] if kind.to in TERMINAL else [])]
+    return select(moved).add_cte(*lines)
 
 
 @cache

@@ -7,6 +7,7 @@ from service.callbacks import Callbacks
 from service.clients.outbound import Answer
 from service.legacy import Legacy
 from service.steps.deliver import MAX_ANSWER_BYTES, TRY_TIMEOUT_SECONDS, Deliver, Told
+from service.steps.follow import Follow
 from service.steps.redeliver import Redeliver
 from service.steps.rehearse import Rehearse
 from service.wiring.upkeep import Upkeep
@@ -37,6 +38,11 @@ class Calling(Upkeep):
     def redeliver(self) -> Redeliver:
         """Step: redeliver."""
         return Redeliver(self.database)
+
+    @cached_property
+    def follow(self) -> Follow:
+        """Step: follow."""
+        return Follow(self.database)
 
     @cached_property
     def rehearse(self) -> Rehearse:
