@@ -39,7 +39,8 @@ def events_blueprint(wiring: Wiring) -> Blueprint:
     def _document(ending: Any, found: Ended) -> Document:  # noqa: ANN401 - a Row
         job = found.jobs[ending.job_id]
         return {
-            "id": f"{public_id(Kind.JOB, ending.job_id)}.{ending.seq}",
+            # no dot: it may become part of what is signed
+            "id": f"{public_id(Kind.JOB, ending.job_id)}_{ending.seq}",
             "object": "event",
             "type": ending.type,
             "timestamp": when(ending.at),
