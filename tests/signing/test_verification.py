@@ -107,7 +107,7 @@ def test_the_shell_snippet_tells_genuine_from_forged(tmp_path: Path) -> None:
     }
     words = {
         said: subprocess.run(
-            ["sh", "-c", snippet("sh", "openssl dgst")],
+            ["/bin/sh", "-c", snippet("sh", "openssl dgst")],
             env={**known, **other},
             cwd=tmp_path,
             check=True,
