@@ -21,6 +21,16 @@ def upgrade() -> None:
     op.add_column(
         "deliveries", sa.Column("tries_before", sa.Integer(), server_default=none, nullable=False)
     )
+    # a constant default, so that no row has to be written anew
+    op.add_column(
+        "deliveries",
+        sa.Column(
+            "began_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+    )
     op.drop_index("ix_deliveries_deliver", "deliveries")
     op.create_index(
         "ix_deliveries_due",
@@ -91,5 +101,6 @@ def downgrade() -> None:
     op.drop_index("ix_deliveries_listing", "deliveries")
     op.drop_index("ix_deliveries_due", "deliveries")
     op.create_index("ix_deliveries_deliver", "deliveries", ["due_at"], postgresql_where=_PENDING)
+    op.drop_column("deliveries", "began_at")
     op.drop_column("deliveries", "tries_before")
     op.drop_column("deliveries", "origin")

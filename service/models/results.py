@@ -97,6 +97,8 @@ class Delivery(Base):
     tries: Mapped[int] = mapped_column(server_default=text("0"))
     #: Those before its owner asked for it again; the schedule begins anew after them.
     tries_before: Mapped[int] = mapped_column(server_default=text("0"))
+    #: When its schedule began.
+    began_at: Mapped[datetime] = mapped_column(server_default=func.now())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     completed_at: Mapped[datetime | None]
 

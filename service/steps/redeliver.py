@@ -60,5 +60,6 @@ class Redeliver:
                     due_at=func.now(),
                     completed_at=None,
                     tries_before=Delivery.tries,
+                    began_at=func.now(),
                 )
             )

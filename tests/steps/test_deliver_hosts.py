@@ -10,10 +10,10 @@ from sqlalchemy import Row, select, update
 
 from service.keys import NewKey
 from service.messages import Message
-from service.models import CallbackHost, Delivery
+from service.models import CallbackHost, Delivery, DeliveryStatus
 from service.steps.deliver import Owed, Try
 from service.steps.deliver.hosts import UNWELL_FAILURES, UNWELL_SECONDS
-from service.steps.deliver.lane import PLACES_PER_HOST
+from service.steps.deliver.lane import JITTER, LATE_SECONDS, PLACES_PER_HOST
 from service.wiring import Wiring
 
 ONE, OTHER = "http://127.0.0.1:9001", "http://127.0.0.1:9002"
@@ -152,3 +152,21 @@ def test_who_answers_well_or_has_had_enough_is_well(
     (one,) = wiring.deliver.claim(1)
     wiring.deliver.record([(one, Try(http_status=status))])
     assert host(wiring) is None
+
+
+def test_what_an_unwell_host_keeps_waiting_past_its_schedule_is_given_up(
+    wiring: Wiring, key: NewKey
+) -> None:
+    owe(wiring, key, ONE, 1)
+    owe(wiring, key, OTHER, 1)
+    whole = sum(wiring.settings.callback_schedule_seconds)
+    with wiring.database.transaction() as tx:
+        late = update(Delivery).where(Delivery.origin == ONE)
+        tx.execute(late.values(began_at=ago(whole * (1 + JITTER) + LATE_SECONDS + 1)))
+    wiring.deliver.expire()
+    with wiring.database.transaction() as tx:
+        rows = tx.rows(select(Delivery.origin, Delivery.status))
+    assert {row.origin: row.status for row in rows} == {
+        ONE: DeliveryStatus.EXHAUSTED,
+        OTHER: DeliveryStatus.PENDING,
+    }

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy import Float, Integer, bindparam, case, func, insert, update
+from sqlalchemy import Float, Integer, bindparam, case, func, insert, select, update
 
 from service.clock import seconds
 from service.database import Database, Transaction
@@ -34,6 +34,9 @@ JITTER = 0.1
 #: Calls at a time of one process to one host.
 PLACES_PER_HOST = 4
 MAX_LOCATION_CHARS = 2083
+#: What waits for its host longer than this past its schedule's end is given up.
+LATE_SECONDS = 86_400.0
+EXPIRED_AT_A_TIME = 1000
 
 GONE = 410
 THROTTLED = frozenset({429, 503})
@@ -162,6 +165,14 @@ class Deliver:
             if one.succeeded:
                 self.told.forget(owed)
 
+    def expire(self) -> None:
+        """Give up what an unwell host has kept waiting for longer than its schedule."""
+        longest = sum(self.schedule_seconds) * (1 + JITTER) + LATE_SECONDS
+        with self.database.transaction() as tx:
+            count = tx.execute(_EXPIRE, {"longest_seconds": longest})
+        if count:
+            log.warning("deliveries_expired", deliveries=count)
+
     def _inherit(self) -> None:
         """Note what killed workers of this host have delivered."""
         with self.told.left() as known:
@@ -207,6 +218,23 @@ class Deliver:
         jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load
         return max(planned * jitter, one.retry_after_seconds)
 
+
+_LATE = (
+    select(Delivery.id)
+    .where(
+        Delivery.status == DeliveryStatus.PENDING,
+        Delivery.due_at <= func.now(),
+        Delivery.began_at <= func.now() - seconds(bindparam("longest_seconds", type_=Float)),
+    )
+    .limit(EXPIRED_AT_A_TIME)
+    .with_for_update(skip_locked=True)
+    .cte()
+)
+_EXPIRE = (
+    update(Delivery)
+    .where(Delivery.id.in_(select(_LATE.c.id)))
+    .values(status=DeliveryStatus.EXHAUSTED, due_at=None, completed_at=func.now())
+)
 
 _WAIT = bindparam("wait_seconds", type_=Float)
 _TRIED = (
