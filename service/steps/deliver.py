@@ -18,20 +18,13 @@ from sqlalchemy import Float, Integer, bindparam, case, func, insert, select, up
 
 from service.clock import seconds
 from service.database import Database, Transaction
-from service.errors import AddressForbidden, TransientError
+from service.errors import AddressForbidden, DatabaseUnavailable, TransientError
 from service.faults import fault_point
 from service.ids import Kind, public_id
 from service.legacy import Left, Legacy
 from service.logs import get_log
 from service.metrics import CALLBACK_TRIES
-from service.models import (
-    CallbackForm,
-    Delivery,
-    DeliveryAttempt,
-    DeliveryStatus,
-    Project,
-    jobs,
-)
+from service.models import CallbackForm, Delivery, DeliveryAttempt, DeliveryStatus, Project, jobs
 from service.signing.callback import callback_headers
 from service.signing.flux_callback import flux_callback_headers
 
@@ -190,10 +183,16 @@ class Deliver:
             known = sorted(_read(files), key=lambda one: one[:2])
             if not known:
                 return
-            with self.database.transaction() as tx:
-                for delivery_id, number, one in known:
-                    self._note(tx, delivery_id, number, one)
-            log.info("deliver_inherited", deliveries=len(known))
+            try:
+                with self.database.transaction() as tx:
+                    for delivery_id, number, one in known:
+                        self._note(tx, delivery_id, number, one)
+                log.info("deliver_inherited", deliveries=len(known))
+            except DatabaseUnavailable:
+                raise
+            except Exception:
+                # a damaged file must not keep the lane from all others: they are told again
+                log.exception("deliver_inherit_crashed", deliveries=len(known))
 
     def _note(self, tx: Transaction, delivery_id: UUID, number: int, one: Try) -> None:
         status, wait_seconds = DeliveryStatus.PENDING, None
