@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service.faults import POINTS, fault_point
+from service.faults import POINTS
 
 ROOT = Path(__file__).parents[1]
 #: Gets to the point twice, and says that it lives.
@@ -41,8 +41,10 @@ def test_every_point_is_in_the_code_once() -> None:
     assert placed == Counter(POINTS)
 
 
-def test_without_a_wish_nothing_happens() -> None:
-    fault_point("store.after_put")
+def test_without_a_wish_nothing_happens(tmp_path: Path) -> None:
+    with started(tmp_path, "kill", "") as process:
+        assert process.communicate()[0] == "on\n"
+    assert not (tmp_path / "met").exists()
 
 
 def test_another_point_is_passed(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Any
 
-# what modules make while they load is kept: to look through it all the time for garbage is a fifth
+# what modules make while they load is kept: to look through it all the time for garbage is a third
 # of a worker's start
 gc.disable()
 

@@ -2,7 +2,7 @@
 
 import gc
 
-# what modules make while they load is kept: to look through it all the time for garbage is a fifth
+# what modules make while they load is kept: to look through it all the time for garbage is a third
 # of the start
 gc.disable()
 

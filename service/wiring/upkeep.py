@@ -15,7 +15,8 @@ from service.wiring.parts import Parts
 if TYPE_CHECKING:
     from service.wiring import Wiring
 
-LOOK_AT_BUCKET_SECONDS = 2.0
+#: Each worker by itself: until all have noticed, they go on buying.
+LOOK_AT_BUCKET_SECONDS = 1.0
 TELL_SECONDS = 5.0
 RECEIVER_TIMEOUT_SECONDS = 3.0
 LOOK_AT_RECEIVER_SECONDS = 10.0

@@ -224,3 +224,14 @@ def test_what_is_noted_leaves_nothing_on_the_disk(wiring: Wiring, key: NewKey) -
         deliver(wiring, owed(wiring, key, sink.url))
     left = {path.name for path in Path(wiring.settings.spool_dir, "told").glob("*/*")}
     assert left == {"lock"}
+
+
+def test_a_damaged_note_of_a_killed_worker_holds_up_nobody(wiring: Wiring, key: NewKey) -> None:
+    with WebhookSink() as sink:
+        job_id = owed(wiring, key, sink.url)
+        be_killed_at("deliver.before_record_commit", wiring.settings)
+        (note,) = Path(wiring.settings.spool_dir, "told").glob("*/*.1")
+        note.rename(note.with_suffix(".99999999999"))
+        row = deliver(wiring, job_id)
+        assert len(sink.calls) == 2
+    assert row.status is DeliveryStatus.DELIVERED

@@ -13,7 +13,7 @@ from sqlalchemy import Float, Integer, bindparam, case, func, insert, select, up
 
 from service.clock import seconds
 from service.database import Database, Transaction
-from service.errors import AddressForbidden, TransientError
+from service.errors import AddressForbidden, DatabaseUnavailable, TransientError
 from service.faults import fault_point
 from service.ids import Kind, public_id
 from service.logs import get_log
@@ -178,10 +178,16 @@ class Deliver:
         with self.told.left() as known:
             if not known:
                 return
-            with self.database.transaction() as tx:
-                for delivery_id, number, one in known:
-                    self._note(tx, delivery_id, number, one, in_schedule=number)
-            log.info("deliver_inherited", deliveries=len(known))
+            try:
+                with self.database.transaction() as tx:
+                    for delivery_id, number, one in known:
+                        self._note(tx, delivery_id, number, one, in_schedule=number)
+                log.info("deliver_inherited", deliveries=len(known))
+            except DatabaseUnavailable:
+                raise
+            except Exception:
+                # a damaged file must not keep the lane from all others: they are told again
+                log.exception("deliver_inherit_crashed", deliveries=len(known))
 
     def _note(
         self, tx: Transaction, delivery_id: UUID, number: int, one: Try, *, in_schedule: int
