@@ -19,7 +19,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from service.keys import NewKey
 from service.models import Delivery, DeliveryAttempt, DeliveryStatus, Project
 from service.signing.callback import new_callback_secret
-from service.steps.deliver import Owed, Try
+from service.steps.deliver import Run, Try
 from service.wiring import Wiring
 
 
@@ -176,15 +176,14 @@ def test_the_callers_answer_is_cut_and_made_storable(wiring: Wiring, key: NewKey
 def test_a_try_recorded_twice_counts_once(wiring: Wiring, key: NewKey) -> None:
     job_id = owed(wiring, key, "http://127.0.0.1:9/hook")
     (claim,) = wiring.deliver.claim(1)
-    assert isinstance(claim, Owed)
     assert wiring.deliver.claim(1) == []
-    failed, done = Try(500, None, "no", 5), Try(200, None, "ok", 5)
+    failed, done = [Try(500, None, "no", 5)], [Try(200, None, "ok", 5)]
     wiring.deliver.record([(claim, failed)])
     wiring.deliver.record([(claim, failed), (claim, done)])
     (row,) = deliveries(wiring, job_id)
     assert (row.status, row.tries, len(tries(wiring))) == (DeliveryStatus.PENDING, 1, 1)
 
-    again = replace(claim, tries=1)
+    again = Run([replace(claim.owed[0], tries=1)])
     wiring.deliver.record([(again, done)])
     wiring.deliver.record([(again, failed), (again, done)])
     (row,) = deliveries(wiring, job_id)
@@ -193,7 +192,7 @@ def test_a_try_recorded_twice_counts_once(wiring: Wiring, key: NewKey) -> None:
 
 def test_what_waited_longest_is_sent_first(wiring: Wiring, key: NewKey) -> None:
     ids = [owed(wiring, key, "http://127.0.0.1:9/hook") for _ in range(3)]
-    assert [wiring.deliver.claim(1)[0].job_id for _ in ids] == ids
+    assert [one.job_id for run in wiring.deliver.claim(1) for one in run.owed] == ids
 
 
 def test_whom_a_killed_worker_has_told_nobody_tells_again(wiring: Wiring, key: NewKey) -> None:

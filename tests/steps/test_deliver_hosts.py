@@ -1,19 +1,20 @@
 """One lane per host: who is slow, dead or busy holds up nobody else, and is not hammered."""
 
 from typing import Any
-from uuid import UUID
 
 import pytest
-from factories import ago, enqueue, job
+from factories import ago, all_came_to, enqueue, job, project_id
 from fakes.ringing import Ringing
+from fakes.webhook_sink import WebhookSink
 from sqlalchemy import Row, select, update
 
 from service.keys import NewKey
 from service.messages import Message
 from service.models import CallbackHost, Delivery, DeliveryStatus
-from service.steps.deliver import Owed, Try
+from service.steps.deliver import Run, Try
+from service.steps.deliver.due import MAX_RUN, PLACES_PER_HOST
 from service.steps.deliver.hosts import UNWELL_FAILURES, UNWELL_SECONDS
-from service.steps.deliver.lane import JITTER, LATE_SECONDS, PLACES_PER_HOST
+from service.steps.deliver.lane import JITTER, LATE_SECONDS
 from service.wiring import Wiring
 
 ONE, OTHER = "http://127.0.0.1:9001", "http://127.0.0.1:9002"
@@ -27,8 +28,12 @@ def owe(wiring: Wiring, key: NewKey, origin: str, count: int) -> None:
         wiring.enqueue.cancel(job(wiring, job_id).project_id, job_id)
 
 
-def origins(claimed: list[Owed]) -> list[str]:
-    return sorted(one.origin for one in claimed)
+def places(claimed: list[Run]) -> list[str]:
+    return sorted(run.host[1] for run in claimed)
+
+
+def count(claimed: list[Run]) -> int:
+    return sum(len(run.owed) for run in claimed)
 
 
 def host(wiring: Wiring) -> Row[Any]:
@@ -49,9 +54,7 @@ def fail_for_long(wiring: Wiring, key: NewKey) -> None:
         with wiring.database.transaction() as tx:
             tx.execute(update(CallbackHost).values(failing_since=ago(UNWELL_SECONDS + 1)))
         all_are_due(wiring)
-        claimed = wiring.deliver.claim(100)
-        assert claimed
-        wiring.deliver.record([(one, BROKEN) for one in claimed])
+        assert all_came_to(wiring, BROKEN)
     all_are_due(wiring)
 
 
@@ -64,11 +67,58 @@ def test_a_host_takes_no_more_places_than_it_has(wiring: Wiring, key: NewKey) ->
     owe(wiring, key, ONE, PLACES_PER_HOST + 3)
     owe(wiring, key, OTHER, 2)
     claimed = wiring.deliver.claim(100)
-    assert origins(claimed) == [ONE] * PLACES_PER_HOST + [OTHER] * 2
+    assert places(claimed) == [ONE] * PLACES_PER_HOST + [OTHER] * 2
+    owe(wiring, key, ONE, 1)
     assert wiring.deliver.claim(100) == []
-    first = next(one for one in claimed if one.origin == ONE)
-    wiring.deliver.record([(first, WELL)])
-    assert origins(wiring.deliver.claim(100)) == [ONE]
+    first = next(run for run in claimed if run.host[1] == ONE)
+    wiring.deliver.record([(first, [WELL] * len(first.owed))])
+    assert places(wiring.deliver.claim(100)) == [ONE]
+
+
+def test_in_a_place_several_go_one_after_the_other(wiring: Wiring, key: NewKey) -> None:
+    owe(wiring, key, ONE, 2 * MAX_RUN + 1)
+    first = wiring.deliver.claim(1)
+    assert [len(run.owed) for run in first] == [MAX_RUN]
+    assert sorted(len(run.owed) for run in wiring.deliver.claim(100)) == [5, 6, 6]
+
+
+def test_what_a_slow_host_leaves_no_time_for_is_not_tried_and_due_at_once(
+    wiring: Wiring, key: NewKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.steps.deliver.lane.RUN_SECONDS", 0.0)
+    with WebhookSink() as sink:
+        owe(wiring, key, sink.url.rpartition("/")[0], 3)
+        (run,) = wiring.deliver.claim(1)
+        tries = wiring.deliver.act(run)
+        assert len(sink.calls) == len(tries) == 1
+    wiring.deliver.record([(run, tries)])
+    again = wiring.deliver.claim(100)
+    assert {one.id for run in again for one in run.owed} == {one.id for one in run.owed[1:]}
+    assert {one.tries for run in again for one in run.owed} == {0}
+
+
+def test_what_somebody_else_has_by_now_is_not_given_back(wiring: Wiring, key: NewKey) -> None:
+    owe(wiring, key, ONE, 2)
+    (run,) = wiring.deliver.claim(1)
+    all_are_due(wiring)
+    wiring.deliver.busy.clear()
+    (others,) = wiring.deliver.claim(1)
+    wiring.deliver.record([(run, [])])
+    wiring.deliver.busy.clear()
+    assert count([others]) == 2
+    assert wiring.deliver.claim(100) == []
+
+
+def test_each_host_has_a_place_before_any_has_a_second(wiring: Wiring, key: NewKey) -> None:
+    owe(wiring, key, ONE, PLACES_PER_HOST)
+    owe(wiring, key, OTHER, 1)
+    assert places(wiring.deliver.claim(2)) == [ONE, OTHER]
+
+
+def test_the_longest_waiting_host_goes_first(wiring: Wiring, key: NewKey) -> None:
+    owe(wiring, key, OTHER, 1)
+    owe(wiring, key, ONE, 1)
+    assert places(wiring.deliver.claim(1)) == [OTHER]
 
 
 def test_whoever_frees_a_place_of_a_full_host_looks_again(
@@ -77,16 +127,18 @@ def test_whoever_frees_a_place_of_a_full_host_looks_again(
     owe(wiring, key, ONE, PLACES_PER_HOST + 1)
     claimed = wiring.deliver.claim(100)
     ringing.rung.clear()
-    wiring.deliver.record([(claimed[0], WELL)])
+    wiring.deliver.record([(claimed[0], [WELL])])
     assert Message.DELIVER in ringing.rung
 
 
-def test_the_longest_waiting_goes_first_whoever_it_is_for(wiring: Wiring, key: NewKey) -> None:
-    owe(wiring, key, ONE, 1)
-    owe(wiring, key, OTHER, 1)
-    owe(wiring, key, ONE, 1)
-    assert [one.origin for one in wiring.deliver.claim(2)] != []
-    assert origins(wiring.deliver.claim(100)) == [ONE]
+def test_a_host_that_has_begun_to_fail_has_one_place(wiring: Wiring, key: NewKey) -> None:
+    owe(wiring, key, ONE, PLACES_PER_HOST)
+    all_came_to(wiring, BROKEN)
+    all_are_due(wiring)
+    (run,) = wiring.deliver.claim(100)
+    assert count([run]) == PLACES_PER_HOST
+    wiring.deliver.record([(run, [WELL])])
+    assert len(wiring.deliver.claim(100)) == PLACES_PER_HOST - 1
 
 
 def test_a_host_that_fails_for_long_is_tried_by_one_call_at_a_time(
@@ -96,7 +148,7 @@ def test_a_host_that_fails_for_long_is_tried_by_one_call_at_a_time(
     assert host(wiring).reason == BROKEN.error
     assert wiring.deliver.claim(100) == []
     probe_is_due(wiring)
-    assert len(wiring.deliver.claim(100)) == 1
+    assert count(wiring.deliver.claim(100)) == 1
     assert wiring.deliver.claim(100) == []
 
 
@@ -104,7 +156,7 @@ def test_a_host_that_is_back_is_called_as_before(wiring: Wiring, key: NewKey) ->
     fail_for_long(wiring, key)
     probe_is_due(wiring)
     (probe,) = wiring.deliver.claim(100)
-    wiring.deliver.record([(probe, WELL)])
+    wiring.deliver.record([(probe, [WELL])])
     assert host(wiring).failing_since is None
     assert len(wiring.deliver.claim(100)) == PLACES_PER_HOST - 1
 
@@ -113,7 +165,7 @@ def test_a_few_failures_or_a_short_trouble_change_nothing(wiring: Wiring, key: N
     owe(wiring, key, ONE, PLACES_PER_HOST)
     for _ in range(UNWELL_FAILURES // PLACES_PER_HOST + 1):
         all_are_due(wiring)
-        wiring.deliver.record([(one, BROKEN) for one in wiring.deliver.claim(100)])
+        all_came_to(wiring, BROKEN)
     assert host(wiring).failures >= UNWELL_FAILURES
     assert host(wiring).probe_at is None
 
@@ -125,13 +177,8 @@ def test_what_one_projects_host_does_is_no_other_projects_matter(
     other = wiring.keys.create("another")
     owe(wiring, other, ONE, 2)
     claimed = wiring.deliver.claim(100)
-    assert {one.project_id for one in claimed} == {project_of(wiring, claimed[0].job_id)}
-    assert len(claimed) == 2
-
-
-def project_of(wiring: Wiring, job_id: UUID) -> UUID:
-    found: UUID = job(wiring, job_id).project_id
-    return found
+    assert {run.host[0] for run in claimed} == {project_id(wiring, other)}
+    assert count(claimed) == 2
 
 
 @pytest.mark.parametrize("status", [400, 404, 429, 500, 503, 301])
@@ -139,8 +186,7 @@ def test_every_answer_but_success_and_410_counts_against_a_host(
     wiring: Wiring, key: NewKey, status: int
 ) -> None:
     owe(wiring, key, ONE, 1)
-    (one,) = wiring.deliver.claim(1)
-    wiring.deliver.record([(one, Try(http_status=status))])
+    all_came_to(wiring, Try(http_status=status))
     assert (host(wiring).failures, host(wiring).reason) == (1, f"answered {status}")
 
 
@@ -149,8 +195,7 @@ def test_who_answers_well_or_has_had_enough_is_well(
     wiring: Wiring, key: NewKey, status: int
 ) -> None:
     owe(wiring, key, ONE, 1)
-    (one,) = wiring.deliver.claim(1)
-    wiring.deliver.record([(one, Try(http_status=status))])
+    all_came_to(wiring, Try(http_status=status))
     assert host(wiring) is None
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 from conftest import Api
-from factories import ago, deliveries, enqueue, job, run
+from factories import ago, all_came_to, deliveries, enqueue, job, run
 from fakes.ringing import Ringing
 from fakes.webhook_sink import WebhookSink
 from sqlalchemy import update
@@ -37,7 +37,7 @@ def tried(wiring: Wiring, key: NewKey, *came: Try) -> str:
     """Return the id of a callback that came to this, one try after the other."""
     job_id = owed(wiring, key)
     for one in came:
-        wiring.deliver.record([(claim, one) for claim in wiring.deliver.claim(100)])
+        all_came_to(wiring, one)
     (row,) = deliveries(wiring, job_id)
     return public_id(Kind.DELIVERY, row.id)
 
@@ -122,9 +122,7 @@ def test_asked_for_again_the_schedule_begins_anew(api: Api, wiring: Wiring, key:
         assert shown(api, delivery_id)["status"] == "pending"
         with wiring.database.transaction() as tx:
             tx.execute(update(Delivery).values(due_at=ago(1)))
-        wiring.deliver.record(
-            [(claim, Try(http_status=500)) for claim in wiring.deliver.claim(100)]
-        )
+        all_came_to(wiring, Try(http_status=500))
     assert shown(api, delivery_id)["status"] == "exhausted"
 
 

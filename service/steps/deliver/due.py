@@ -1,17 +1,22 @@
 """Whose turn it is: the longest waiting first, and no host more places than it may have.
 
 A host is an origin (scheme, name, port) of one project: what one caller's address does is no other
-caller's matter. One that has been failing for long is tried one call at a time, now and then.
+caller's matter. It has four places in a process, and one while it is failing; in each place several
+callbacks go one after the other. One that has been failing for long is tried one call at a time,
+now and then.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     CTE,
+    ColumnElement,
     Float,
+    FromClause,
     Integer,
+    Row,
     Text,
     Uuid,
     and_,
@@ -29,20 +34,22 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from service.clock import seconds
 from service.models import CallbackHost, Delivery, DeliveryStatus, Project, jobs
+from service.steps.deliver.tries import Owed, Run
 
 Host = tuple[UUID, str]
+
+#: Calls at a time of one process to one host, and callbacks that go one after the other in each.
+PLACES_PER_HOST = 4
+MAX_RUN = 16
 
 _PENDING = Delivery.status == DeliveryStatus.PENDING
 
 
-def asked(
-    limit: int, lease_seconds: float, places_per_host: int, busy: Mapping[Host, int]
-) -> Mapping[str, object]:
-    """Return the parameters of `CLAIM`; `busy` are places taken here already."""
+def asked(places: int, lease_seconds: float, busy: Mapping[Host, int]) -> Mapping[str, object]:
+    """Return the parameters of `CLAIM`, for so many places; `busy` ones are taken here already."""
     return {
-        "most": limit,
+        "most_places": places,
         "lease_seconds": lease_seconds,
-        "places_per_host": places_per_host,
         "busy_projects": [project_id for project_id, _ in busy],
         "busy_origins": [origin for _, origin in busy],
         "busy_places": [*busy.values()],
@@ -80,12 +87,13 @@ def _places(hosts: CTE) -> Any:  # noqa: ANN401 - a Subquery
         )
         .render_derived()
     )
-    # a host that is unwell is tried once at a time, by whoever comes first
     whole = case(
-        (CallbackHost.probe_at.is_(None), bindparam("places_per_host", type_=Integer)),
-        (CallbackHost.probe_at <= func.now(), 1),
+        (func.coalesce(CallbackHost.failures, 0) == 0, PLACES_PER_HOST),
+        (func.coalesce(CallbackHost.probe_at, func.now()) <= func.now(), 1),
         else_=0,
     )
+    # a host that is unwell is tried once at a time, by whoever comes first
+    at_a_time = case((CallbackHost.probe_at.is_(None), MAX_RUN), else_=1)
     places = whole - func.coalesce(busy.c.places, 0)
     same = and_(
         CallbackHost.project_id == hosts.c.project_id, CallbackHost.origin == hosts.c.origin
@@ -96,6 +104,7 @@ def _places(hosts: CTE) -> Any:  # noqa: ANN401 - a Subquery
             hosts.c.project_id,
             hosts.c.origin,
             func.greatest(places, literal(0, Integer)).label("places"),
+            at_a_time.label("at_a_time"),
         )
         .select_from(hosts)
         .outerjoin(CallbackHost, same)
@@ -104,40 +113,62 @@ def _places(hosts: CTE) -> Any:  # noqa: ANN401 - a Subquery
     )
 
 
-def _due() -> CTE:
-    places = _places(_hosts())
-    waiting = (
+def _waiting(host: FromClause, limit: ColumnElement[int]) -> FromClause:
+    """Select what has waited longest for a host."""
+    return (
         select(Delivery.id, Delivery.due_at)
         .where(
             _PENDING,
-            Delivery.project_id == places.c.project_id,
-            Delivery.origin == places.c.origin,
+            Delivery.project_id == host.c.project_id,
+            Delivery.origin == host.c.origin,
             Delivery.due_at <= func.now(),
         )
         .order_by(Delivery.due_at)
-        .limit(places.c.places)
+        .limit(limit)
         .lateral()
     )
-    queue = (
-        select(waiting.c.id)
+
+
+def _due() -> CTE:
+    places = _places(_hosts())
+    first = _waiting(places, places.c.places)
+    turn = func.row_number().over(
+        partition_by=[places.c.project_id, places.c.origin], order_by=first.c.due_at
+    )
+    # one place for each host before any has a second
+    turns = (
+        select(places.c.project_id, places.c.origin, places.c.at_a_time)
         .select_from(places)
-        .join(waiting, true())
-        .order_by(waiting.c.due_at)
-        .limit(bindparam("most", type_=Integer))
+        .join(first, true())
+        .order_by(turn, first.c.due_at)
+        .limit(bindparam("most_places", type_=Integer))
+        .subquery("turns")
+    )
+    host = (turns.c.project_id, turns.c.origin, turns.c.at_a_time)
+    granted = select(*host, func.count().label("places")).group_by(*host).subquery("granted")
+    taken = _waiting(granted, granted.c.places * granted.c.at_a_time)
+    queue = (
+        select(taken.c.id, granted.c.places)
+        .select_from(granted)
+        .join(taken, true())
+        .subquery("queue")
     )
     return (
-        select(Delivery.id)
-        .where(Delivery.id.in_(queue), _PENDING, Delivery.due_at <= func.now())
-        .with_for_update(skip_locked=True)
+        select(Delivery.id, queue.c.places)
+        .join(queue, queue.c.id == Delivery.id)
+        .where(_PENDING, Delivery.due_at <= func.now())
+        .with_for_update(skip_locked=True, of=Delivery)
         .cte("due")
     )
 
 
-#: Takes what is due for as long as a try may take; its parameters are those of `asked`.
+_DUE = _due()
+#: Takes what is due for as long as a run may take; its parameters are those of `asked`. The last
+#: column is how many places its host is granted.
 CLAIM = (
     update(Delivery)
     .where(
-        Delivery.id.in_(select(_due().c.id)),
+        Delivery.id == _DUE.c.id,
         Delivery.project_id == Project.id,
         Delivery.job_id == jobs.c.id,
     )
@@ -151,8 +182,25 @@ CLAIM = (
         Delivery.body,
         Delivery.tries,
         Delivery.tries_before,
+        Delivery.due_at,
         jobs.c.callback_form,
         Project.callback_secrets,
         jobs.c.callback_secret,
+        _DUE.c.places,
     )
 )
+
+
+def runs(claimed: Iterable[Row[Any]]) -> list[Run]:
+    """Deal what was claimed out to the places that its hosts are granted."""
+    of_hosts: dict[Host, list[Owed]] = {}
+    granted: dict[Host, int] = {}
+    for *values, places in map(tuple[Any, ...], claimed):
+        one = Owed(*values)
+        of_hosts.setdefault(one.host, []).append(one)
+        granted[one.host] = min(places, len(of_hosts[one.host]))
+    return [
+        Run(owed[place :: granted[host]])
+        for host, owed in of_hosts.items()
+        for place in range(granted[host])
+    ]

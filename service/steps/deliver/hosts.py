@@ -3,6 +3,9 @@
 A host's row is written when it fails and when it is well again; most hosts never have one.
 """
 
+import itertools
+from collections.abc import Sequence
+
 from sqlalchemy import Float, Integer, and_, bindparam, case, func, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -11,7 +14,7 @@ from service.database import Transaction
 from service.logs import get_log
 from service.models import CallbackHost
 from service.steps.deliver.due import Host
-from service.steps.deliver.tries import Try
+from service.steps.deliver.tries import GONE, Try
 
 log = get_log(__name__)
 
@@ -20,20 +23,33 @@ UNWELL_FAILURES = 10
 UNWELL_SECONDS = 60.0
 #: How often one call tries whether an unwell host is back.
 PROBE_SECONDS = 30.0
+#: How often its trouble is logged.
+LOG_EVERY_FAILURES = 100
 
 
-def failed(tx: Transaction, host: Host, one: Try) -> None:
-    """Count a failure of a host."""
-    why = one.error or f"answered {one.http_status}"
-    row = tx.first(_FAILED, {**_named(host), "why": why, "probe_seconds": PROBE_SECONDS})
-    if row.failures == UNWELL_FAILURES or (row.probe_at is not None and row.failures % 100 == 0):
-        log.warning("callback_host_failing", origin=host[1], failures=row.failures, reason=why)
-
-
-def answered(tx: Transaction, host: Host) -> None:
-    """Note that a host takes callbacks."""
-    if tx.execute(_ANSWERED, _named(host)):
+def heard(tx: Transaction, host: Host, tries: Sequence[Try]) -> None:
+    """Note how a host did, in the order of its tries."""
+    in_a_row = list(itertools.takewhile(_is_failure, reversed(tries)))
+    if len(in_a_row) < len(tries) and tx.execute(_ANSWERED, _named(host)):
         log.info("callback_host_back", origin=host[1])
+    if in_a_row:
+        _failed(tx, host, len(in_a_row), in_a_row[0])
+
+
+def _is_failure(one: Try) -> bool:
+    return not one.succeeded and one.http_status != GONE
+
+
+def _failed(tx: Transaction, host: Host, count: int, last: Try) -> None:
+    why = last.error or f"answered {last.http_status}"
+    said = {**_named(host), "count": count, "why": why, "probe_seconds": PROBE_SECONDS}
+    failures: int = tx.scalar(_FAILED, said)
+    # the first time, and now and then
+    if any(
+        number % LOG_EVERY_FAILURES == UNWELL_FAILURES
+        for number in range(failures, failures - count, -1)
+    ):
+        log.warning("callback_host_failing", origin=host[1], failures=failures, reason=why)
 
 
 def probed(tx: Transaction, host: Host) -> None:
@@ -50,8 +66,9 @@ _MINE = and_(
     CallbackHost.project_id == bindparam("of_project"),
     CallbackHost.origin == bindparam("of_origin"),
 )
+_COUNT = bindparam("count", type_=Integer)
 _IS_UNWELL = and_(
-    CallbackHost.failures + 1 >= bindparam("unwell_failures", UNWELL_FAILURES, type_=Integer),
+    CallbackHost.failures + _COUNT >= UNWELL_FAILURES,
     CallbackHost.failing_since <= func.now() - seconds(UNWELL_SECONDS),
 )
 _FAILED = (
@@ -59,20 +76,20 @@ _FAILED = (
     .values(
         project_id=bindparam("of_project"),
         origin=bindparam("of_origin"),
-        failures=1,
+        failures=_COUNT,
         failing_since=func.now(),
         reason=bindparam("why"),
     )
     .on_conflict_do_update(
         index_elements=["project_id", "origin"],
         set_={
-            "failures": CallbackHost.failures + 1,
+            "failures": CallbackHost.failures + _COUNT,
             "failing_since": func.coalesce(CallbackHost.failing_since, func.now()),
             "reason": bindparam("why"),
             "probe_at": case((_IS_UNWELL, _PROBE_AT)),
         },
     )
-    .returning(CallbackHost.failures, CallbackHost.probe_at)
+    .returning(CallbackHost.failures)
 )
 _ANSWERED = (
     update(CallbackHost)

@@ -7,38 +7,36 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
-from uuid import UUID
 
-from sqlalchemy import Float, Integer, bindparam, case, func, insert, select, update
+from sqlalchemy import Float, bindparam, func, select, update
 
 from service.clock import seconds
-from service.database import Database, Transaction
+from service.database import Database
 from service.errors import AddressForbidden, DatabaseUnavailable, TransientError
 from service.faults import fault_point
 from service.ids import Kind, public_id
 from service.logs import get_log
 from service.messages import Message
-from service.metrics import CALLBACK_TRIES
-from service.models import CallbackForm, Delivery, DeliveryAttempt, DeliveryStatus
+from service.models import CallbackForm, Delivery, DeliveryStatus
 from service.signing.callback import callback_headers
 from service.signing.flux_callback import flux_callback_headers
 from service.steps.deliver import hosts
-from service.steps.deliver.due import CLAIM, Host, asked
+from service.steps.deliver.due import CLAIM, MAX_RUN, PLACES_PER_HOST, Host, asked, runs
+from service.steps.deliver.noted import Noted, give_back, note
 from service.steps.deliver.told import Told
-from service.steps.deliver.tries import KEPT_ANSWER_BYTES, Owed, Try
+from service.steps.deliver.tries import GONE, KEPT_ANSWER_BYTES, Owed, Run, Try
 
 log = get_log(__name__)
 
 MAX_RETRY_AFTER_SECONDS = 3600.0
 JITTER = 0.1
-#: Calls at a time of one process to one host.
-PLACES_PER_HOST = 4
+#: When the callbacks of a run that have not begun by then are left to others.
+RUN_SECONDS = 1.0
 MAX_LOCATION_CHARS = 2083
 #: What waits for its host longer than this past its schedule's end is given up.
 LATE_SECONDS = 86_400.0
 EXPIRED_AT_A_TIME = 1000
 
-GONE = 410
 THROTTLED = frozenset({429, 503})
 _REDIRECTS = range(300, 400)
 
@@ -83,25 +81,35 @@ class Deliver:
     #: Seconds before each try, after the one before.
     schedule_seconds: Sequence[float]
     told: Told
-    #: Where the calls of this process go that are under way.
-    busy: dict[UUID, Host] = field(default_factory=dict)
+    #: What is under way in this process.
+    busy: list[Run] = field(default_factory=list)
 
-    def claim(self, limit: int) -> list[Owed]:
+    def claim(self, limit: int) -> list[Run]:
         """Take the callbacks that have waited longest, as far as their hosts have places."""
         self._inherit()
-        wanted = asked(limit, self.lease_seconds, PLACES_PER_HOST, Counter(self.busy.values()))
+        wanted = asked(limit, self.lease_seconds, Counter(run.host for run in self.busy))
         with self.database.transaction() as tx:
-            claimed = [Owed(*row) for row in tx.rows(CLAIM, wanted)]
-            for host in sorted({one.host for one in claimed}):
+            claimed = runs(tx.rows(CLAIM, wanted))
+            for host in sorted({run.host for run in claimed}):
                 hosts.probed(tx, host)
             if claimed:
                 fault_point("deliver.before_claim_commit")
-        self.busy.update((one.id, one.host) for one in claimed)
+        self.busy.extend(claimed)
         if claimed:
             fault_point("deliver.after_claim")
         return claimed
 
-    def act(self, claim: Owed) -> Try:
+    def act(self, claim: Run) -> list[Try]:
+        """Send one after the other; what a slow host leaves no time for is not tried."""
+        stop_at = time.monotonic() + RUN_SECONDS
+        tries = [self._try(claim.owed[0])]
+        for owed in claim.owed[1:]:
+            if time.monotonic() >= stop_at:
+                break
+            tries.append(self._try(owed))
+        return tries
+
+    def _try(self, claim: Owed) -> Try:
         """Sign it for this moment and send it once."""
         began = time.monotonic()
         try:
@@ -142,28 +150,35 @@ class Deliver:
             location=None if location is None else _text(location[:MAX_LOCATION_CHARS]),
         )
 
-    def record(self, ended: list[tuple[Owed, Try]]) -> None:
+    def record(self, ended: list[tuple[Run, list[Try]]]) -> None:
         """Note every try; end the delivery or plan the next."""
-        taken = Counter(self.busy.values())
-        for owed, _ in ended:
-            self.busy.pop(owed.id, None)
+        self.busy[:] = [run for run in self.busy if all(run is not one for one, _ in ended)]
+        tried = [pair for run, tries in ended for pair in zip(run.owed, tries, strict=False)]
+        of_hosts: dict[Host, list[Try]] = {}
+        for owed, one in tried:
+            of_hosts.setdefault(owed.host, []).append(one)
         with self.database.transaction() as tx:
-            for owed, one in sorted(ended, key=lambda pair: pair[0].id):
-                number = owed.tries + 1
-                self._note(tx, owed.id, number, one, in_schedule=number - owed.tries_before)
-            for owed, one in sorted(ended, key=lambda pair: pair[0].host):
-                if one.succeeded or one.http_status == GONE:
-                    hosts.answered(tx, owed.host)
-                else:
-                    hosts.failed(tx, owed.host, one)
-            if any(taken[owed.host] >= PLACES_PER_HOST for owed, _ in ended):
-                # more may wait for the places that are free again
+            note(tx, [self._noted(owed, one) for owed, one in tried])
+            give_back(tx, (owed for run, tries in ended for owed in run.owed[len(tries) :]))
+            for host, tries in sorted(of_hosts.items()):
+                hosts.heard(tx, host, tries)
+            if self._may_have_more(ended):
                 tx.ring_after_commit(Message.DELIVER)
             fault_point("deliver.before_record_commit")
         fault_point("deliver.after_record")
-        for owed, one in ended:
+        for owed, one in tried:
             if one.succeeded:
                 self.told.forget(owed)
+
+    def _may_have_more(self, ended: list[tuple[Run, list[Try]]]) -> bool:
+        """Tell whether something may have waited for the places that are free now."""
+        places = Counter(run.host for run in (*self.busy, *(run for run, _ in ended)))
+        return any(
+            places[run.host] >= PLACES_PER_HOST
+            or len(run.owed) == MAX_RUN
+            or not all(one.succeeded for one in tries)
+            for run, tries in ended
+        )
 
     def expire(self) -> None:
         """Give up what an unwell host has kept waiting for longer than its schedule."""
@@ -178,10 +193,13 @@ class Deliver:
         with self.told.left() as known:
             if not known:
                 return
+            tries = [
+                Noted(delivery_id, number, one, DeliveryStatus.DELIVERED, None)
+                for delivery_id, number, one in known
+            ]
             try:
                 with self.database.transaction() as tx:
-                    for delivery_id, number, one in known:
-                        self._note(tx, delivery_id, number, one, in_schedule=number)
+                    note(tx, tries)
                 log.info("deliver_inherited", deliveries=len(known))
             except DatabaseUnavailable:
                 raise
@@ -189,35 +207,16 @@ class Deliver:
                 # a damaged file must not keep the lane from all others: they are told again
                 log.exception("deliver_inherit_crashed", deliveries=len(known))
 
-    def _note(
-        self, tx: Transaction, delivery_id: UUID, number: int, one: Try, *, in_schedule: int
-    ) -> None:
-        """Note a try, by its number in all and in the schedule that it is part of."""
-        status, wait_seconds = DeliveryStatus.PENDING, None
+    def _noted(self, owed: Owed, one: Try) -> Noted:
+        """Say what a try means for its delivery."""
+        number = owed.tries + 1
+        in_schedule = number - owed.tries_before
         if one.succeeded:
-            status = DeliveryStatus.DELIVERED
-        elif one.http_status == GONE or in_schedule >= len(self.schedule_seconds):
-            status = DeliveryStatus.EXHAUSTED
-        else:
-            wait_seconds = self._wait_seconds(in_schedule, one)
-        said = {"said_status": status, "wait_seconds": wait_seconds}
-        mine = tx.execute(_TRIED, {"of_delivery": delivery_id, "of_try": number, **said})
-        if not mine:
-            return
-        outcome = "delivered" if one.succeeded else "failed"
-        tx.count_after_commit(CALLBACK_TRIES.labels(outcome=outcome).inc)
-        tx.execute(
-            insert(DeliveryAttempt),
-            {
-                "delivery_id": delivery_id,
-                "number": number,
-                "duration_ms": one.duration_ms,
-                "http_status": one.http_status,
-                "error": one.error,
-                "answer": one.answer,
-                "location": one.location,
-            },
-        )
+            return Noted(owed.id, number, one, DeliveryStatus.DELIVERED, None)
+        if one.http_status == GONE or in_schedule >= len(self.schedule_seconds):
+            return Noted(owed.id, number, one, DeliveryStatus.EXHAUSTED, None)
+        wait_seconds = self._wait_seconds(in_schedule, one)
+        return Noted(owed.id, number, one, DeliveryStatus.PENDING, wait_seconds)
 
     def _wait_seconds(self, number: int, one: Try) -> float:
         planned = self.schedule_seconds[number]
@@ -240,23 +239,6 @@ _EXPIRE = (
     update(Delivery)
     .where(Delivery.id.in_(select(_LATE.c.id)))
     .values(status=DeliveryStatus.EXHAUSTED, due_at=None, completed_at=func.now())
-)
-
-_WAIT = bindparam("wait_seconds", type_=Float)
-_TRIED = (
-    update(Delivery)
-    .where(
-        Delivery.id == bindparam("of_delivery"),
-        Delivery.status == DeliveryStatus.PENDING,
-        Delivery.tries == bindparam("of_try", type_=Integer) - 1,
-    )
-    .values(
-        status=bindparam("said_status", type_=Delivery.status.type),
-        tries=bindparam("of_try", type_=Integer),
-        # without a wait there is no next try
-        due_at=func.now() + seconds(_WAIT),
-        completed_at=case((_WAIT.is_(None), func.now())),
-    )
 )
 
 

@@ -1,6 +1,8 @@
 """What is owed to a caller, and what came of one try."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from service.models import CallbackForm
@@ -10,6 +12,8 @@ TRY_TIMEOUT_SECONDS = 15.0
 #: Read of an answer, and kept of it.
 MAX_ANSWER_BYTES = 64 * 1024
 KEPT_ANSWER_BYTES = 2048
+#: The status by which a caller's address says: never again.
+GONE = 410
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,8 @@ class Owed:
     tries: int
     #: Of an earlier schedule.
     tries_before: int
+    #: Until then it is nobody else's.
+    leased_until: datetime
     form: CallbackForm
     #: The project's, newest first.
     secrets: list[str] = field(repr=False)
@@ -36,6 +42,18 @@ class Owed:
     def host(self) -> tuple[UUID, str]:
         """Whose well-being its delivery says something of."""
         return self.project_id, self.origin
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Callbacks to one host that are sent one after the other."""
+
+    owed: Sequence[Owed]
+
+    @property
+    def host(self) -> tuple[UUID, str]:
+        """Where all of them go."""
+        return self.owed[0].host
 
 
 @dataclass(frozen=True, slots=True)
