@@ -25,6 +25,7 @@ from sqlalchemy import (
     column,
     func,
     literal,
+    not_,
     select,
     true,
     tuple_,
@@ -40,7 +41,7 @@ Host = tuple[UUID, str]
 
 #: Calls at a time of one process to one host, and callbacks that go one after the other in each.
 PLACES_PER_HOST = 4
-MAX_RUN = 16
+MAX_RUN = 32
 
 _PENDING = Delivery.status == DeliveryStatus.PENDING
 
@@ -87,8 +88,9 @@ def _places(hosts: CTE) -> Any:  # noqa: ANN401 - a Subquery
         )
         .render_derived()
     )
+    is_failing = func.coalesce(CallbackHost.failures, 0) > 0
     whole = case(
-        (func.coalesce(CallbackHost.failures, 0) == 0, PLACES_PER_HOST),
+        (not_(is_failing), PLACES_PER_HOST),
         (func.coalesce(CallbackHost.probe_at, func.now()) <= func.now(), 1),
         else_=0,
     )
@@ -105,6 +107,7 @@ def _places(hosts: CTE) -> Any:  # noqa: ANN401 - a Subquery
             hosts.c.origin,
             func.greatest(places, literal(0, Integer)).label("places"),
             at_a_time.label("at_a_time"),
+            is_failing.label("is_failing"),
         )
         .select_from(hosts)
         .outerjoin(CallbackHost, same)
@@ -137,24 +140,24 @@ def _due() -> CTE:
     )
     # one place for each host before any has a second
     turns = (
-        select(places.c.project_id, places.c.origin, places.c.at_a_time)
+        select(places.c.project_id, places.c.origin, places.c.at_a_time, places.c.is_failing)
         .select_from(places)
         .join(first, true())
         .order_by(turn, first.c.due_at)
         .limit(bindparam("most_places", type_=Integer))
         .subquery("turns")
     )
-    host = (turns.c.project_id, turns.c.origin, turns.c.at_a_time)
+    host = (turns.c.project_id, turns.c.origin, turns.c.at_a_time, turns.c.is_failing)
     granted = select(*host, func.count().label("places")).group_by(*host).subquery("granted")
     taken = _waiting(granted, granted.c.places * granted.c.at_a_time)
     queue = (
-        select(taken.c.id, granted.c.places)
+        select(taken.c.id, granted.c.places, granted.c.is_failing)
         .select_from(granted)
         .join(taken, true())
         .subquery("queue")
     )
     return (
-        select(Delivery.id, queue.c.places)
+        select(Delivery.id, queue.c.places, queue.c.is_failing)
         .join(queue, queue.c.id == Delivery.id)
         .where(_PENDING, Delivery.due_at <= func.now())
         .with_for_update(skip_locked=True, of=Delivery)
@@ -164,7 +167,7 @@ def _due() -> CTE:
 
 _DUE = _due()
 #: Takes what is due for as long as a run may take; its parameters are those of `asked`. The last
-#: column is how many places its host is granted.
+#: columns are how many places its host is granted and whether it is failing.
 CLAIM = (
     update(Delivery)
     .where(
@@ -187,6 +190,7 @@ CLAIM = (
         Project.callback_secrets,
         jobs.c.callback_secret,
         _DUE.c.places,
+        _DUE.c.is_failing,
     )
 )
 
@@ -194,13 +198,13 @@ CLAIM = (
 def runs(claimed: Iterable[Row[Any]]) -> list[Run]:
     """Deal what was claimed out to the places that its hosts are granted."""
     of_hosts: dict[Host, list[Owed]] = {}
-    granted: dict[Host, int] = {}
-    for *values, places in map(tuple[Any, ...], claimed):
+    granted: dict[Host, tuple[int, bool]] = {}
+    for *values, places, is_failing in map(tuple[Any, ...], claimed):
         one = Owed(*values)
         of_hosts.setdefault(one.host, []).append(one)
-        granted[one.host] = min(places, len(of_hosts[one.host]))
+        granted[one.host] = min(places, len(of_hosts[one.host])), is_failing
     return [
-        Run(owed[place :: granted[host]])
-        for host, owed in of_hosts.items()
-        for place in range(granted[host])
+        Run(of_hosts[host][place::places], is_failing)
+        for host, (places, is_failing) in granted.items()
+        for place in range(places)
     ]

@@ -14,7 +14,7 @@ from service.database import Transaction
 from service.logs import get_log
 from service.models import CallbackHost
 from service.steps.deliver.due import Host
-from service.steps.deliver.tries import GONE, Try
+from service.steps.deliver.tries import GONE, Run, Try
 
 log = get_log(__name__)
 
@@ -27,13 +27,13 @@ PROBE_SECONDS = 30.0
 LOG_EVERY_FAILURES = 100
 
 
-def heard(tx: Transaction, host: Host, tries: Sequence[Try]) -> None:
-    """Note how a host did, in the order of its tries."""
+def heard(tx: Transaction, run: Run, tries: Sequence[Try]) -> None:
+    """Note how a host did, in the order of its tries; of one that stays well there is nothing."""
     in_a_row = list(itertools.takewhile(_is_failure, reversed(tries)))
-    if len(in_a_row) < len(tries) and tx.execute(_ANSWERED, _named(host)):
-        log.info("callback_host_back", origin=host[1])
+    if run.is_failing and len(in_a_row) < len(tries) and tx.execute(_ANSWERED, _named(run.host)):
+        log.info("callback_host_back", origin=run.host[1])
     if in_a_row:
-        _failed(tx, host, len(in_a_row), in_a_row[0])
+        _failed(tx, run.host, len(in_a_row), in_a_row[0])
 
 
 def _is_failure(one: Try) -> bool:

@@ -1,5 +1,6 @@
 """Calls, and notes what came of it."""
 
+import contextlib
 import random
 import time
 from collections import Counter
@@ -16,14 +17,13 @@ from service.errors import AddressForbidden, DatabaseUnavailable, TransientError
 from service.faults import fault_point
 from service.ids import Kind, public_id
 from service.logs import get_log
-from service.messages import Message
 from service.models import CallbackForm, Delivery, DeliveryStatus
 from service.signing.callback import callback_headers
 from service.signing.flux_callback import flux_callback_headers
 from service.steps.deliver import hosts
-from service.steps.deliver.due import CLAIM, MAX_RUN, PLACES_PER_HOST, Host, asked, runs
+from service.steps.deliver.due import CLAIM, MAX_RUN, PLACES_PER_HOST, asked, runs
 from service.steps.deliver.noted import Noted, give_back, note
-from service.steps.deliver.told import Told
+from service.steps.deliver.told import Page, Told
 from service.steps.deliver.tries import GONE, KEPT_ANSWER_BYTES, Owed, Run, Try
 
 log = get_log(__name__)
@@ -90,7 +90,7 @@ class Deliver:
         wanted = asked(limit, self.lease_seconds, Counter(run.host for run in self.busy))
         with self.database.transaction() as tx:
             claimed = runs(tx.rows(CLAIM, wanted))
-            for host in sorted({run.host for run in claimed}):
+            for host in sorted({run.host for run in claimed if run.is_failing}):
                 hosts.probed(tx, host)
             if claimed:
                 fault_point("deliver.before_claim_commit")
@@ -102,14 +102,15 @@ class Deliver:
     def act(self, claim: Run) -> list[Try]:
         """Send one after the other; what a slow host leaves no time for is not tried."""
         stop_at = time.monotonic() + RUN_SECONDS
-        tries = [self._try(claim.owed[0])]
-        for owed in claim.owed[1:]:
-            if time.monotonic() >= stop_at:
-                break
-            tries.append(self._try(owed))
+        tries: list[Try] = []
+        with contextlib.closing(self.told.page(claim)) as told:
+            for owed in claim.owed:
+                if tries and time.monotonic() >= stop_at:
+                    break
+                tries.append(self._try(owed, told))
         return tries
 
-    def _try(self, claim: Owed) -> Try:
+    def _try(self, claim: Owed, told: Page) -> Try:
         """Sign it for this moment and send it once."""
         began = time.monotonic()
         try:
@@ -123,7 +124,7 @@ class Deliver:
         one = replace(one, duration_ms=round((time.monotonic() - began) * 1000))
         fault_point("deliver.after_send")
         if one.succeeded:
-            self.told.keep(claim, one)
+            told.keep(claim, one)
         log.info(
             "deliver_attempt",
             delivery_id=public_id(Kind.DELIVERY, claim.id),
@@ -150,25 +151,20 @@ class Deliver:
             location=None if location is None else _text(location[:MAX_LOCATION_CHARS]),
         )
 
-    def record(self, ended: list[tuple[Run, list[Try]]]) -> None:
+    def record(self, ended: list[tuple[Run, list[Try]]]) -> bool:
         """Note every try; end the delivery or plan the next."""
         self.busy[:] = [run for run in self.busy if all(run is not one for one, _ in ended)]
         tried = [pair for run, tries in ended for pair in zip(run.owed, tries, strict=False)]
-        of_hosts: dict[Host, list[Try]] = {}
-        for owed, one in tried:
-            of_hosts.setdefault(owed.host, []).append(one)
         with self.database.transaction() as tx:
             note(tx, [self._noted(owed, one) for owed, one in tried])
             give_back(tx, (owed for run, tries in ended for owed in run.owed[len(tries) :]))
-            for host, tries in sorted(of_hosts.items()):
-                hosts.heard(tx, host, tries)
-            if self._may_have_more(ended):
-                tx.ring_after_commit(Message.DELIVER)
+            for run, tries in sorted(ended, key=lambda pair: pair[0].host):
+                hosts.heard(tx, run, tries)
             fault_point("deliver.before_record_commit")
         fault_point("deliver.after_record")
-        for owed, one in tried:
-            if one.succeeded:
-                self.told.forget(owed)
+        for run, _ in ended:
+            self.told.forget(run)
+        return self._may_have_more(ended)
 
     def _may_have_more(self, ended: list[tuple[Run, list[Try]]]) -> bool:
         """Tell whether something may have waited for the places that are free now."""

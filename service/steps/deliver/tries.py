@@ -49,6 +49,8 @@ class Run:
     """Callbacks to one host that are sent one after the other."""
 
     owed: Sequence[Owed]
+    #: Whether the host's last answer was a failure.
+    is_failing: bool = False
 
     @property
     def host(self) -> tuple[UUID, str]:
