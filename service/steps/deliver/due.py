@@ -7,6 +7,7 @@ now and then.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,14 +18,17 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Row,
+    Select,
     Text,
     Uuid,
     and_,
     bindparam,
     case,
+    cast,
     column,
     func,
     literal,
+    literal_column,
     not_,
     select,
     true,
@@ -42,6 +46,8 @@ Host = tuple[UUID, str]
 #: Calls at a time of one process to one host, and callbacks that go one after the other in each.
 PLACES_PER_HOST = 4
 MAX_RUN = 32
+#: Callbacks that are claimed at a time.
+MAX_CLAIM = 128
 
 _PENDING = Delivery.status == DeliveryStatus.PENDING
 
@@ -116,7 +122,7 @@ def _places(hosts: CTE) -> Any:  # noqa: ANN401 - a Subquery
     )
 
 
-def _waiting(host: FromClause, limit: ColumnElement[int]) -> FromClause:
+def _waiting(host: FromClause, limit: ColumnElement[int]) -> Select[UUID, datetime | None]:
     """Select what has waited longest for a host."""
     return (
         select(Delivery.id, Delivery.due_at)
@@ -128,13 +134,12 @@ def _waiting(host: FromClause, limit: ColumnElement[int]) -> FromClause:
         )
         .order_by(Delivery.due_at)
         .limit(limit)
-        .lateral()
     )
 
 
 def _due() -> CTE:
     places = _places(_hosts())
-    first = _waiting(places, places.c.places)
+    first = _waiting(places, places.c.places).lateral()
     turn = func.row_number().over(
         partition_by=[places.c.project_id, places.c.origin], order_by=first.c.due_at
     )
@@ -148,19 +153,21 @@ def _due() -> CTE:
         .subquery("turns")
     )
     host = (turns.c.project_id, turns.c.origin, turns.c.at_a_time, turns.c.is_failing)
-    granted = select(*host, func.count().label("places")).group_by(*host).subquery("granted")
-    taken = _waiting(granted, granted.c.places * granted.c.at_a_time)
-    queue = (
+    all_places = func.sum(func.count()).over()
+    granted = (
+        select(*host, func.count().label("places"), all_places.label("all_places"))
+        .group_by(*host)
+        .subquery("granted")
+    )
+    share = func.greatest(1, MAX_CLAIM / cast(granted.c.all_places, Integer))
+    most = granted.c.places * func.least(granted.c.at_a_time, share)
+    taken = _waiting(granted, most).with_for_update(skip_locked=True).lateral()
+    # the limit is never met: it tells PostgreSQL that an index finds them sooner than a scan
+    return (
         select(taken.c.id, granted.c.places, granted.c.is_failing)
         .select_from(granted)
         .join(taken, true())
-        .subquery("queue")
-    )
-    return (
-        select(Delivery.id, queue.c.places, queue.c.is_failing)
-        .join(queue, queue.c.id == Delivery.id)
-        .where(_PENDING, Delivery.due_at <= func.now())
-        .with_for_update(skip_locked=True, of=Delivery)
+        .limit(literal_column(str(2 * MAX_CLAIM)))
         .cte("due")
     )
 
