@@ -11,21 +11,22 @@ Linux only: it reads /proc.
 """
 
 import argparse
+import asyncio
 import contextlib
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 from pathlib import Path
+from typing import cast
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, insert, literal, select
@@ -51,6 +52,7 @@ LEAST_SHARE = 0.5
 MOST_SECONDS = 1.0
 TIMEOUT_SECONDS = 300.0
 IN_TROUBLE = 500
+SLOW_SECONDS = 20
 GOOD = 100
 BODY = json.dumps({"type": "job.succeeded", "data": {"text": "." * 2000}})
 #: As many at a time as the worker has for one host.
@@ -66,7 +68,7 @@ def main() -> None:
     arguments.add_argument("--loop", metavar="URL", help=argparse.SUPPRESS)
     wanted = arguments.parse_args()
     if wanted.sink:
-        sink()
+        asyncio.run(sink())
     elif wanted.loop:
         sys.stdout.write(json.dumps(loop(wanted.loop, wanted.count)) + "\n")
     else:
@@ -185,27 +187,39 @@ def cpu_seconds(process_id: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def sink() -> None:
-    """Answer 200 on all of loopback, below /slow after 20 s, until the process is ended."""
+class Sink(asyncio.Protocol):
+    """Answers 200 to one request; below /slow after 20 s."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            if self.path.endswith("slow"):
-                threading.Event().wait(20)
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    def __init__(self) -> None:
+        self._received = b""
 
-        def log_message(self, *_: object) -> None:
-            pass
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember whom to answer."""
+        self._transport = cast("asyncio.Transport", transport)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    other = ThreadingHTTPServer(("127.0.0.2", server.server_port), Handler)
-    threading.Thread(target=other.serve_forever, daemon=True).start()
-    sys.stdout.write(f"http://127.0.0.1:{server.server_port}/\n")
+    def data_received(self, data: bytes) -> None:
+        """Answer when the request is whole."""
+        self._received += data
+        head, _, body = self._received.partition(b"\r\n\r\n")
+        length = re.search(rb"Content-Length: ([0-9]+)", head)
+        if length and len(body) == int(length[1]):
+            is_slow = b"/slow HTTP" in head
+            asyncio.get_running_loop().call_later(SLOW_SECONDS * is_slow, self._answer)
+
+    def _answer(self) -> None:
+        self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nServer: sink\r\n\r\n")
+        self._transport.close()
+
+
+async def sink() -> None:
+    """Serve two addresses of loopback until the process is ended."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Sink, "127.0.0.1", backlog=1000)
+    port = server.sockets[0].getsockname()[1]
+    await loop.create_server(Sink, "127.0.0.2", port, backlog=1000)
+    sys.stdout.write(f"http://127.0.0.1:{port}/\n")
     sys.stdout.flush()
-    server.serve_forever()
+    await server.serve_forever()
 
 
 @contextlib.contextmanager
