@@ -74,6 +74,18 @@ def _running_servers() -> Iterator[dict[str, str]]:
             yield environment
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the random cases of hostile input be so many times more."""
+    parser.addoption("--rounds", type=int, default=1)
+
+
+@pytest.fixture(scope="session")
+def rounds(request: pytest.FixtureRequest) -> int:
+    """How many times more random cases are tried than in every run."""
+    found: int = request.config.getoption("rounds")
+    return found
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers once for all of xdist's workers: they die with who started them."""
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):

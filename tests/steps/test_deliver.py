@@ -206,6 +206,18 @@ def test_whom_a_killed_worker_has_told_nobody_tells_again(wiring: Wiring, key: N
     assert [one.http_status for one in tries(wiring)] == [200]
 
 
+def test_whom_a_worker_told_that_was_killed_before_it_kept_that_hears_the_same_id_again(
+    wiring: Wiring, key: NewKey
+) -> None:
+    with WebhookSink() as sink:
+        job_id = owed(wiring, key, sink.url)
+        be_killed_at("deliver.after_send", wiring.settings)
+        row = deliver(wiring, job_id)
+        assert len(sink.calls) == 2
+    assert len({call.headers["webhook-id"] for call in sink.calls}) == 1
+    assert (row.status, row.tries) == (DeliveryStatus.DELIVERED, 1)
+
+
 def test_whom_a_killed_worker_has_not_reached_is_told_by_the_next(
     wiring: Wiring, key: NewKey
 ) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import (
     DateTime,
     Float,
     Integer,
-    Subquery,
+    TableValuedAlias,
     Text,
     Uuid,
     and_,
@@ -22,7 +22,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 from service.clock import seconds
@@ -46,20 +46,21 @@ class Noted:
 
 def note(tx: Transaction, tries: Sequence[Noted]) -> None:
     """Write tries down, but those that are noted already or come after the end."""
-    taken = tx.rows(
-        _NOTE,
+    said = [
         {
-            "delivery_ids": [one.delivery_id for one in tries],
-            "numbers": [one.number for one in tries],
-            "statuses": [one.status.value for one in tries],
-            "waits_seconds": [one.wait_seconds for one in tries],
-            "durations_ms": [one.one.duration_ms for one in tries],
-            "http_statuses": [one.one.http_status for one in tries],
-            "errors": [one.one.error for one in tries],
-            "answers": [one.one.answer for one in tries],
-            "locations": [one.one.location for one in tries],
-        },
-    )
+            "delivery_id": one.delivery_id.hex,
+            "number": one.number,
+            "status": one.status.value,
+            "wait_seconds": one.wait_seconds,
+            "duration_ms": one.one.duration_ms,
+            "http_status": one.one.http_status,
+            "error": one.one.error,
+            "answer": one.one.answer,
+            "location": one.one.location,
+        }
+        for one in tries
+    ]
+    taken = tx.rows(_NOTE, {"said": said})
     of = {one.delivery_id: one.one for one in tries}
     for row in taken:
         outcome = "delivered" if of[row.delivery_id].succeeded else "failed"
@@ -70,30 +71,34 @@ def give_back(tx: Transaction, owed: Iterable[Owed]) -> None:
     """Make callbacks due that were claimed and not tried, unless somebody else has them by now."""
     claimed = list(owed)
     if claimed:
-        ids, until = [one.id for one in claimed], [one.leased_until for one in claimed]
-        tx.execute(_GIVE_BACK, {"delivery_ids": ids, "leased_until": until})
+        untried = [
+            {"id": one.id.hex, "leased_until": one.leased_until.isoformat()} for one in claimed
+        ]
+        tx.execute(_GIVE_BACK, {"untried": untried})
 
 
-def _table(name: str, **columns: tuple[str, TypeEngine[Any]]) -> Subquery:
-    """Select rows from parameters that are lists, one for each column."""
-    lists = (bindparam(of, type_=ARRAY(kind)) for of, kind in columns.values())
-    named = (column(to, kind) for to, (_, kind) in columns.items())
-    return select(func.unnest(*lists).table_valued(*named, name="given").render_derived()).subquery(
-        name
+def _rows(name: str, **columns: TypeEngine[Any]) -> TableValuedAlias:
+    """Select from a parameter that is a list of documents."""
+    documents = bindparam(name, type_=JSONB)
+    named = (column(to, kind) for to, kind in columns.items())
+    return (
+        func.jsonb_to_recordset(documents)
+        .table_valued(*named, name=name)
+        .render_derived(with_types=True)
     )
 
 
-_SAID = _table(
+_SAID = _rows(
     "said",
-    delivery_id=("delivery_ids", Uuid()),
-    number=("numbers", Integer()),
-    status=("statuses", Text()),
-    wait_seconds=("waits_seconds", Float()),
-    duration_ms=("durations_ms", Integer()),
-    http_status=("http_statuses", Integer()),
-    error=("errors", Text()),
-    answer=("answers", Text()),
-    location=("locations", Text()),
+    delivery_id=Uuid(),
+    number=Integer(),
+    status=Text(),
+    wait_seconds=Float(),
+    duration_ms=Integer(),
+    http_status=Integer(),
+    error=Text(),
+    answer=Text(),
+    location=Text(),
 )
 
 
@@ -142,11 +147,7 @@ _NOTE = (
     .returning(DeliveryAttempt.delivery_id)
 )
 
-_UNTRIED = _table(
-    "untried",
-    id=("delivery_ids", Uuid()),
-    leased_until=("leased_until", DateTime(timezone=True)),
-)
+_UNTRIED = _rows("untried", id=Uuid(), leased_until=DateTime(timezone=True))
 _GIVE_BACK = (
     update(Delivery)
     .where(
