@@ -45,9 +45,9 @@ Host = tuple[UUID, str]
 
 #: Calls at a time of one process to one host, and callbacks that go one after the other in each.
 PLACES_PER_HOST = 4
-MAX_RUN = 32
+MAX_RUN = 64
 #: Callbacks that are claimed at a time.
-MAX_CLAIM = 128
+MAX_CLAIM = 256
 
 _PENDING = Delivery.status == DeliveryStatus.PENDING
 
