@@ -99,9 +99,14 @@ def _explained(answer: Answer, sent_bytes: int) -> str:
         return f"taken ({status})"
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         target = answer.headers.get("Location") or "nowhere"
-        return f"redirected to {target} ({status}); callbacks are not, name the final address"
+        return (
+            f"redirected to {target} ({status}); redirects are not followed, name the final address"
+        )
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return f"it does not take the {sent_bytes} bytes of this test (413); others have 20,000"
+        return (
+            f"it does not take the {sent_bytes} bytes of this test (413); "
+            "a callback has up to 20,000"
+        )
     hint = _HINTS.get(status) or (
         "the address is there, and its program failed"
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR

@@ -5,6 +5,9 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from ssl import TLSVersion
 from typing import Any
 
 import pytest
@@ -14,7 +17,7 @@ from fakes.scripted_peer import Script, ScriptedPeer, answer
 from fakes.upstream_answers import http, reset
 from sqlalchemy import Row, select
 
-from service.clients.outbound import Answer
+from service.clients.outbound import Answer, Outbound
 from service.keys import NewKey
 from service.models import DeliveryAttempt, DeliveryStatus
 from service.wiring import Wiring
@@ -93,12 +96,15 @@ TARGETS: dict[str, tuple[Script, int | None, str]] = {
 }  # fmt: skip
 
 
-def try_once(rewire: Rewire, key: NewKey, url: str) -> tuple[Wiring, Row[Any], Row[Any]]:
+def try_once(
+    rewire: Rewire, key: NewKey, url: str, *, ca_file: Path | None = None
+) -> tuple[Wiring, Row[Any], Row[Any]]:
     """Call an address once; return the delivery and the try."""
     wiring = rewire(callback_schedule_seconds=SCHEDULE_SECONDS)
+    outbound = Outbound(wiring.guard, ca_file=str(ca_file) if ca_file else None)
 
     def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        return wiring.outbound.post(
+        return outbound.post(
             url,
             body=body,
             headers=headers,
@@ -163,11 +169,51 @@ def test_nobody_there_is_a_try(rewire: Rewire, key: NewKey) -> None:
     assert "connecting to" in one.error
 
 
-def test_a_certificate_that_nobody_vouches_for_is_a_try(rewire: Rewire, key: NewKey) -> None:
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
-    with ScriptedPeer(answer(http(200)), tls=tls) as peer:
-        _, delivery, one = try_once(rewire, key, peer.url)
+def no_tls(sock: socket.socket, _peer: ScriptedPeer) -> None:
+    sock.recv(65536)
+    sock.sendall(http(400))
+
+
+def served_with(certificate: trustme.LeafCert, ciphers: str = "") -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate.configure_cert(context)
+    if ciphers:
+        context.maximum_version = TLSVersion.TLSv1_2
+        context.set_ciphers(ciphers)
+    return context
+
+
+AUTHORITY = trustme.CA()
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+#: What is wrong with an address's TLS, and the words for it; None serves no TLS at all.
+BAD_TLS: dict[str, tuple[ssl.SSLContext | None, str]] = {
+    "unknown authority": (
+        served_with(trustme.CA().issue_cert("127.0.0.1")), "the certificate is refused, unable to get local issuer"
+    ),
+    "expired": (
+        served_with(AUTHORITY.issue_cert("127.0.0.1", not_after=LONG_AGO)),
+        "the certificate is refused, certificate has expired",
+    ),
+    "another name": (
+        served_with(AUTHORITY.issue_cert("other.example.com")), "the certificate is refused, IP"
+    ),
+    "no TLS": (None, "no TLS is spoken there"),
+    "no common cipher": (
+        served_with(AUTHORITY.issue_cert("127.0.0.1"), ciphers="AES128-SHA"), "handshake"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", BAD_TLS)
+def test_bad_tls_is_a_try_that_says_what_is_wrong_and_nothing_is_sent(
+    rewire: Rewire, key: NewKey, tmp_path: Path, fault: str
+) -> None:
+    tls, words = BAD_TLS[fault]
+    AUTHORITY.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    script = answer(http(200)) if tls else no_tls
+    with ScriptedPeer(script, tls=tls) as peer:
+        url = f"https://127.0.0.1:{peer.port}/hook"
+        _, delivery, one = try_once(rewire, key, url, ca_file=tmp_path / "ca.pem")
     assert_it_waits(delivery)
-    assert "the certificate is refused" in one.error
-    assert peer.requests == []
+    assert words in one.error
+    assert [request for request in peer.requests if b"webhook-id" in request] == []
