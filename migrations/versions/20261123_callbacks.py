@@ -9,19 +9,24 @@ branch_labels = None
 depends_on = None
 
 _ONLY_QUICK = "SET LOCAL lock_timeout = '5s'"
-_PENDING = sa.text("status = 'pending'")
 
 
 def upgrade() -> None:
     op.execute(_ONLY_QUICK)
-    op.add_column("deliveries", sa.Column("origin", sa.Text(), nullable=True))
-    op.execute("UPDATE deliveries SET origin = lower(substring(url FROM '^[A-Za-z]+://[^/?#]+'))")
-    op.alter_column("deliveries", "origin", nullable=False)
+    # in the order of those who move jobs
+    op.execute("LOCK TABLE jobs, deliveries, delivery_attempts, projects IN ACCESS EXCLUSIVE MODE")
+    # constant defaults, so that no row has to be written anew, and old code goes on beside this
+    op.add_column(
+        "deliveries", sa.Column("origin", sa.Text(), server_default="", nullable=False)
+    )
+    op.execute(
+        "UPDATE deliveries SET origin = lower(substring(url FROM '^[A-Za-z]+://[^/?#]+')) "
+        "WHERE status = 'pending'"
+    )
     none = sa.text("0")
     op.add_column(
         "deliveries", sa.Column("tries_before", sa.Integer(), server_default=none, nullable=False)
     )
-    # a constant default, so that no row has to be written anew
     op.add_column(
         "deliveries",
         sa.Column(
@@ -31,14 +36,6 @@ def upgrade() -> None:
             nullable=False,
         ),
     )
-    op.drop_index("ix_deliveries_deliver", "deliveries")
-    op.create_index(
-        "ix_deliveries_due",
-        "deliveries",
-        ["project_id", "origin", "due_at"],
-        postgresql_where=_PENDING,
-    )
-    op.create_index("ix_deliveries_listing", "deliveries", ["project_id", sa.text("id DESC")])
     op.add_column("delivery_attempts", sa.Column("location", sa.Text(), nullable=True))
     op.add_column("projects", sa.Column("callback_url", sa.Text(), nullable=True))
     op.add_column(
@@ -98,9 +95,6 @@ def downgrade() -> None:
     op.drop_column("projects", "callback_events")
     op.drop_column("projects", "callback_url")
     op.drop_column("delivery_attempts", "location")
-    op.drop_index("ix_deliveries_listing", "deliveries")
-    op.drop_index("ix_deliveries_due", "deliveries")
-    op.create_index("ix_deliveries_deliver", "deliveries", ["due_at"], postgresql_where=_PENDING)
     op.drop_column("deliveries", "began_at")
     op.drop_column("deliveries", "tries_before")
     op.drop_column("deliveries", "origin")

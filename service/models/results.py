@@ -88,8 +88,8 @@ class Delivery(Base):
     seq: Mapped[int]
     type: Mapped[str]
     url: Mapped[str]
-    #: Scheme, name and port of the URL.
-    origin: Mapped[str]
+    #: Scheme, name and port of the URL; those of before there were origins are one host.
+    origin: Mapped[str] = mapped_column(server_default=text("''"))
     #: Signed, sent and kept byte for byte.
     body: Mapped[str]
     status: Mapped[DeliveryStatus] = mapped_column(words(DeliveryStatus, "status"))
@@ -110,6 +110,12 @@ class Delivery(Base):
             "origin",
             "due_at",
             postgresql_where=text("status = 'pending'"),
+        ),
+        Index(
+            "ix_deliveries_given_up",
+            "project_id",
+            "id",
+            postgresql_where=text("status = 'exhausted'"),
         ),
         Index("ix_deliveries_listing", "project_id", text("id DESC")),
     )

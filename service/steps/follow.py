@@ -58,10 +58,11 @@ class Follow:
 
     def now(self, project_id: UUID) -> int:
         """Return the place from which on only what ends from now on comes."""
-        with self.database.transaction() as tx:
-            while _place(tx, project_id):
-                pass
-            return _last(tx, project_id)
+        while True:
+            # each batch for itself: what was placed stays so if there is too much for one question
+            with self.database.transaction() as tx:
+                if not _place(tx, project_id):
+                    return _last(tx, project_id)
 
 
 def _place(tx: Transaction, project_id: UUID) -> int:

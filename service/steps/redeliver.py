@@ -41,18 +41,20 @@ class Redeliver:
             Delivery.status == DeliveryStatus.EXHAUSTED,
             Delivery.created_at >= since,
         )
-        count = 0
-        # ends: what was made due is not given up any more
-        while again := self._again(*given_up):
-            count += again
+        count, again = 0, self._again(*given_up)
+        while again:
+            count += len(again)
+            # onwards: what is given up anew meanwhile stays so
+            again = self._again(*given_up, Delivery.id > max(again))
         log.info("deliveries_asked_again", project_id=str(project_id), deliveries=count)
         return count
 
-    def _again(self, *conditions: ColumnElement[bool]) -> int:
+    def _again(self, *conditions: ColumnElement[bool]) -> list[UUID]:
+        """Make the first deliveries due for which the conditions hold; return their ids."""
         chosen = select(Delivery.id).where(*conditions).order_by(Delivery.id).limit(BATCH)
         with self.database.transaction() as tx:
             tx.ring_after_commit(Message.DELIVER)
-            return tx.execute(
+            rows = tx.rows(
                 update(Delivery)
                 .where(Delivery.id.in_(select(chosen.with_for_update().cte().c.id)))
                 .values(
@@ -62,4 +64,6 @@ class Redeliver:
                     tries_before=Delivery.tries,
                     began_at=func.now(),
                 )
+                .returning(Delivery.id)
             )
+        return [row.id for row in rows]

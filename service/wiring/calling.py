@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from service.callbacks import Callbacks
-from service.clients.outbound import Answer
+from service.clients.outbound import Answer, Outbound
 from service.legacy import Legacy
 from service.steps.deliver import MAX_ANSWER_BYTES, TRY_TIMEOUT_SECONDS, Deliver, Told
 from service.steps.follow import Follow
@@ -49,8 +49,13 @@ class Calling(Upkeep):
         """Step: rehearse."""
         return Rehearse(self._post_callback)
 
+    @cached_property
+    def _to_callers(self) -> Outbound:
+        """Looks names up apart: callers' dead names must not hold up the download of a result."""
+        return Outbound(self.guard.apart())
+
     def _post_callback(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        return self.outbound.post(
+        return self._to_callers.post(
             url,
             body=body,
             headers={"User-Agent": "darkroom/1", **headers},

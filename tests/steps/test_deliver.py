@@ -190,6 +190,60 @@ def test_a_try_recorded_twice_counts_once(wiring: Wiring, key: NewKey) -> None:
     assert (row.status, row.tries, len(tries(wiring))) == (DeliveryStatus.DELIVERED, 2, 2)
 
 
+def asked_for_again(wiring: Wiring, job_id: UUID) -> None:
+    (row,) = deliveries(wiring, job_id)
+    wiring.redeliver.one(row.project_id, row.id)
+
+
+@pytest.mark.parametrize("status", [500, 410])
+def test_what_is_asked_for_again_during_its_last_try_begins_anew(
+    rewire: Rewire, key: NewKey, status: int
+) -> None:
+    wiring = rewire(callback_schedule_seconds=[0])
+    job_id = owed(wiring, key, "http://127.0.0.1:9/hook")
+    (claim,) = wiring.deliver.claim(1)
+    asked_for_again(wiring, job_id)
+    wiring.deliver.record([(claim, [Try(status)])])
+    (row,) = deliveries(wiring, job_id)
+    assert (row.status, row.tries, row.tries_before) == (DeliveryStatus.PENDING, 1, 1)
+    assert in_seconds(row) <= 0
+    assert len(tries(wiring)) == 1
+
+
+def test_what_is_asked_for_again_during_a_try_that_succeeds_is_delivered(
+    wiring: Wiring, key: NewKey
+) -> None:
+    job_id = owed(wiring, key, "http://127.0.0.1:9/hook")
+    (claim,) = wiring.deliver.claim(1)
+    asked_for_again(wiring, job_id)
+    wiring.deliver.record([(claim, [Try(200)])])
+    (row,) = deliveries(wiring, job_id)
+    assert (row.status, row.due_at) == (DeliveryStatus.DELIVERED, None)
+
+
+def test_a_run_that_crashes_is_noted_as_far_as_it_came_and_frees_its_place(
+    wiring: Wiring, key: NewKey
+) -> None:
+    for _ in range(2):
+        owed(wiring, key, "http://127.0.0.1:9/hook")
+    (claim,) = wiring.deliver.claim(1)
+    crashing = replace(wiring.deliver, told=None)  # type: ignore[arg-type] # the bug
+    came = crashing.act(claim)
+    wiring.deliver.record([(claim, came)])
+    assert came == []
+    assert wiring.deliver.busy.runs == []
+    assert wiring.deliver.claim(1) == []
+
+
+def test_a_host_that_asks_for_patience_is_not_called_on(wiring: Wiring, key: NewKey) -> None:
+    with WebhookSink(429) as sink:
+        for _ in range(3):
+            owed(wiring, key, sink.url)
+        (claim,) = wiring.deliver.claim(1)
+        assert len(claim.owed) == 3
+        assert [one.http_status for one in wiring.deliver.act(claim)] == [429]
+
+
 def test_what_waited_longest_is_sent_first(wiring: Wiring, key: NewKey) -> None:
     ids = [owed(wiring, key, "http://127.0.0.1:9/hook") for _ in range(3)]
     assert [one.job_id for run in wiring.deliver.claim(1) for one in run.owed] == ids

@@ -1,5 +1,6 @@
 """One lane per host: who is slow, dead or busy holds up nobody else, and is not hammered."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from sqlalchemy import Row, select, update
 from service.keys import NewKey
 from service.models import CallbackHost, Delivery, DeliveryStatus
 from service.steps.deliver import Run, Try
-from service.steps.deliver.due import MAX_RUN, PLACES_PER_HOST
+from service.steps.deliver.busy import FIRST_RUN, MAX_RUN
+from service.steps.deliver.due import PLACES_PER_HOST, PLACES_PER_PROJECT
 from service.steps.deliver.hosts import UNWELL_FAILURES, UNWELL_SECONDS
 from service.steps.deliver.lane import JITTER, LATE_SECONDS
 from service.wiring import Wiring
@@ -74,10 +76,52 @@ def test_a_host_takes_no_more_places_than_it_has(wiring: Wiring, key: NewKey) ->
 
 
 def test_in_a_place_several_go_one_after_the_other(wiring: Wiring, key: NewKey) -> None:
-    owe(wiring, key, ONE, MAX_RUN + 9)
+    owe(wiring, key, ONE, FIRST_RUN + 9)
     first = wiring.deliver.claim(1)
-    assert [len(run.owed) for run in first] == [MAX_RUN]
+    assert [len(run.owed) for run in first] == [FIRST_RUN]
     assert sorted(len(run.owed) for run in wiring.deliver.claim(100)) == [3, 3, 3]
+
+
+def test_a_host_that_keeps_up_gets_more_at_a_time_and_a_slow_one_what_it_took(
+    wiring: Wiring, key: NewKey
+) -> None:
+    owe(wiring, key, ONE, 4 * FIRST_RUN)
+    (first,) = wiring.deliver.claim(1)
+    wiring.deliver.record([(first, [WELL] * FIRST_RUN)])
+    (second,) = wiring.deliver.claim(1)
+    assert len(second.owed) == 2 * FIRST_RUN
+    wiring.deliver.record([(second, [WELL])])
+    (third,) = wiring.deliver.claim(1)
+    assert len(third.owed) == 1
+    for _ in range(10):
+        wiring.deliver.busy.end([(Run(list(second.owed) * 8), [WELL] * 64)])
+    assert wiring.deliver.busy.paces == {third.host: MAX_RUN}
+
+
+def test_one_projects_hosts_leave_places_to_the_others(wiring: Wiring, key: NewKey) -> None:
+    for number in range(3):
+        owe(wiring, key, f"http://127.0.0.1:{9100 + number}", 1)
+    other = wiring.keys.create("another")
+    owe(wiring, other, OTHER, 2)
+    owe(wiring, other, ONE, 1)
+    first = wiring.deliver.claim(4)
+    mine = [run.host[0] == project_id(wiring, key) for run in first]
+    assert sorted(mine) == [False, False, True, True]
+
+
+def test_a_project_has_so_many_places_and_no_more(wiring: Wiring, key: NewKey) -> None:
+    owe(wiring, key, ONE, 2)
+    for run in wiring.deliver.claim(1):
+        wiring.deliver.busy.runs.extend([replace_host(run)] * (PLACES_PER_PROJECT - 1))
+    assert wiring.deliver.claim(256) == []
+    wiring.deliver.busy.runs.pop()
+    owe(wiring, key, OTHER, 2)
+    assert places(wiring.deliver.claim(256)) == [OTHER]
+
+
+def replace_host(run: Run) -> Run:
+    """Return a run of the same project to somewhere else."""
+    return Run([replace(run.owed[0], origin="http://127.0.0.1:9003")])
 
 
 def test_what_a_slow_host_leaves_no_time_for_is_not_tried_and_due_at_once(
@@ -99,10 +143,10 @@ def test_what_somebody_else_has_by_now_is_not_given_back(wiring: Wiring, key: Ne
     owe(wiring, key, ONE, 2)
     (run,) = wiring.deliver.claim(1)
     all_are_due(wiring)
-    wiring.deliver.busy.clear()
+    wiring.deliver.busy.runs.clear()
     assert count(wiring.deliver.claim(1)) == 2
     wiring.deliver.record([(run, [])])
-    wiring.deliver.busy.clear()
+    wiring.deliver.busy.runs.clear()
     assert wiring.deliver.claim(100) == []
 
 

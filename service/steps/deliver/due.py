@@ -1,12 +1,12 @@
 """Whose turn it is: the longest waiting first, and no host more places than it may have.
 
 A host is an origin (scheme, name, port) of one project: what one caller's address does is no other
-caller's matter. It has four places in a process, and one while it is failing; in each place several
-callbacks go one after the other. One that has been failing for long is tried one call at a time,
-now and then.
+caller's matter. It has four places in a process, and one while it is failing; in each place as many
+callbacks go one after the other as it can take in a second. One that has been failing for long is
+tried one call at a time, now and then.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,8 @@ from sqlalchemy import (
     Integer,
     Row,
     Select,
+    Subquery,
+    TableValuedAlias,
     Text,
     Uuid,
     and_,
@@ -39,28 +41,16 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from service.clock import seconds
 from service.models import CallbackHost, Delivery, DeliveryStatus, Project, jobs
-from service.steps.deliver.tries import Owed, Run
+from service.steps.deliver.busy import FIRST_RUN
+from service.steps.deliver.tries import Host, Owed, Run
 
-Host = tuple[UUID, str]
-
-#: Calls at a time of one process to one host, and callbacks that go one after the other in each.
+#: Calls at a time of one process to one host, and for one project.
 PLACES_PER_HOST = 4
-MAX_RUN = 64
+PLACES_PER_PROJECT = 128
 #: Callbacks that are claimed at a time.
 MAX_CLAIM = 256
 
 _PENDING = Delivery.status == DeliveryStatus.PENDING
-
-
-def asked(places: int, lease_seconds: float, busy: Mapping[Host, int]) -> Mapping[str, object]:
-    """Return the parameters of `CLAIM`, for so many places; `busy` ones are taken here already."""
-    return {
-        "most_places": places,
-        "lease_seconds": lease_seconds,
-        "busy_projects": [project_id for project_id, _ in busy],
-        "busy_origins": [origin for _, origin in busy],
-        "busy_places": [*busy.values()],
-    }
 
 
 def _hosts() -> CTE:
@@ -78,22 +68,29 @@ def _hosts() -> CTE:
     return hosts.union_all(select(following).select_from(hosts).join(following, true()))
 
 
-def _places(hosts: CTE) -> Any:  # noqa: ANN401 - a Subquery
-    """Select how many calls may be begun to each host."""
-    busy = (
+def _known() -> TableValuedAlias:
+    """Select what this process knows of hosts."""
+    return (
         func.unnest(
-            bindparam("busy_projects", type_=ARRAY(Uuid)),
-            bindparam("busy_origins", type_=ARRAY(Text)),
-            bindparam("busy_places", type_=ARRAY(Integer)),
+            bindparam("known_projects", type_=ARRAY(Uuid)),
+            bindparam("known_origins", type_=ARRAY(Text)),
+            bindparam("known_places", type_=ARRAY(Integer)),
+            bindparam("known_paces", type_=ARRAY(Integer)),
         )
         .table_valued(
             column("project_id", Uuid),
             column("origin", Text),
             column("places", Integer),
-            name="busy",
+            column("pace", Integer),
+            name="known",
         )
         .render_derived()
     )
+
+
+def _places(hosts: CTE) -> Subquery:
+    """Select how many calls may be begun to each host."""
+    known = _known()
     is_failing = func.coalesce(CallbackHost.failures, 0) > 0
     whole = case(
         (not_(is_failing), PLACES_PER_HOST),
@@ -101,23 +98,26 @@ def _places(hosts: CTE) -> Any:  # noqa: ANN401 - a Subquery
         else_=0,
     )
     # a host that is unwell is tried once at a time, by whoever comes first
-    at_a_time = case((CallbackHost.probe_at.is_(None), MAX_RUN), else_=1)
-    places = whole - func.coalesce(busy.c.places, 0)
+    at_a_time = case(
+        (CallbackHost.probe_at.is_(None), func.coalesce(known.c.pace, FIRST_RUN)), else_=1
+    )
+    taken = func.coalesce(known.c.places, 0)
     same = and_(
         CallbackHost.project_id == hosts.c.project_id, CallbackHost.origin == hosts.c.origin
     )
-    mine = and_(busy.c.project_id == hosts.c.project_id, busy.c.origin == hosts.c.origin)
+    mine = and_(known.c.project_id == hosts.c.project_id, known.c.origin == hosts.c.origin)
     return (
         select(
             hosts.c.project_id,
             hosts.c.origin,
-            func.greatest(places, literal(0, Integer)).label("places"),
+            taken.label("taken"),
+            func.greatest(whole - taken, literal(0, Integer)).label("places"),
             at_a_time.label("at_a_time"),
             is_failing.label("is_failing"),
         )
         .select_from(hosts)
         .outerjoin(CallbackHost, same)
-        .outerjoin(busy, mine)
+        .outerjoin(known, mine)
         .subquery("open")
     )
 
@@ -140,15 +140,28 @@ def _waiting(host: FromClause, limit: ColumnElement[int]) -> Select[UUID, dateti
 def _due() -> CTE:
     places = _places(_hosts())
     first = _waiting(places, places.c.places).lateral()
-    turn = func.row_number().over(
+    turn = places.c.taken + func.row_number().over(
         partition_by=[places.c.project_id, places.c.origin], order_by=first.c.due_at
     )
-    # one place for each host before any has a second
-    turns = (
-        select(places.c.project_id, places.c.origin, places.c.at_a_time, places.c.is_failing)
+    waiting = (
+        select(*places.c, first.c.due_at, turn.label("turn"))
         .select_from(places)
         .join(first, true())
-        .order_by(turn, first.c.due_at)
+        .subquery("waiting")
+    )
+    # one place for each project before any has a second, and in it one for each of its hosts
+    known = _known()
+    of_project = select(func.coalesce(func.sum(known.c.places), 0)).where(
+        known.c.project_id == waiting.c.project_id
+    )
+    turn_of_project = of_project.scalar_subquery() + func.row_number().over(
+        partition_by=waiting.c.project_id, order_by=[waiting.c.turn, waiting.c.due_at]
+    )
+    in_order = select(*waiting.c, turn_of_project.label("turn_of_project")).subquery("in_order")
+    turns = (
+        select(*in_order.c)
+        .where(in_order.c.turn_of_project <= PLACES_PER_PROJECT)
+        .order_by(in_order.c.turn_of_project, in_order.c.due_at)
         .limit(bindparam("most_places", type_=Integer))
         .subquery("turns")
     )
@@ -173,8 +186,9 @@ def _due() -> CTE:
 
 
 _DUE = _due()
-#: Takes what is due for as long as a run may take; its parameters are those of `asked`. The last
-#: columns are how many places its host is granted and whether it is failing.
+#: Takes what is due for as long as a run may take; its parameters are `most_places`,
+#: `lease_seconds` and those of `Busy.known`. The last columns are how many places its host is
+#: granted and whether it is failing.
 CLAIM = (
     update(Delivery)
     .where(
@@ -192,6 +206,7 @@ CLAIM = (
         Delivery.body,
         Delivery.tries,
         Delivery.tries_before,
+        Delivery.began_at,
         Delivery.due_at,
         jobs.c.callback_form,
         Project.callback_secrets,

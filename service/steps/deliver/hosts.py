@@ -13,8 +13,7 @@ from service.clock import seconds
 from service.database import Transaction
 from service.logs import get_log
 from service.models import CallbackHost
-from service.steps.deliver.due import Host
-from service.steps.deliver.tries import GONE, Run, Try
+from service.steps.deliver.tries import GONE, Host, Run, Try
 
 log = get_log(__name__)
 

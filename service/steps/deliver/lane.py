@@ -21,7 +21,8 @@ from service.models import CallbackForm, Delivery, DeliveryStatus
 from service.signing.callback import callback_headers
 from service.signing.flux_callback import flux_callback_headers
 from service.steps.deliver import hosts
-from service.steps.deliver.due import CLAIM, MAX_RUN, PLACES_PER_HOST, asked, runs
+from service.steps.deliver.busy import Busy
+from service.steps.deliver.due import CLAIM, PLACES_PER_HOST, runs
 from service.steps.deliver.noted import Noted, give_back, note
 from service.steps.deliver.told import Page, Told
 from service.steps.deliver.tries import GONE, KEPT_ANSWER_BYTES, Owed, Run, Try
@@ -81,20 +82,19 @@ class Deliver:
     #: Seconds before each try, after the one before.
     schedule_seconds: Sequence[float]
     told: Told
-    #: What is under way in this process.
-    busy: list[Run] = field(default_factory=list)
+    busy: Busy = field(default_factory=Busy)
 
     def claim(self, limit: int) -> list[Run]:
         """Take the callbacks that have waited longest, as far as their hosts have places."""
         self._inherit()
-        wanted = asked(limit, self.lease_seconds, Counter(run.host for run in self.busy))
+        limits = {"most_places": limit, "lease_seconds": self.lease_seconds}
         with self.database.transaction() as tx:
-            claimed = runs(tx.rows(CLAIM, wanted))
+            claimed = runs(tx.rows(CLAIM, {**limits, **self.busy.known()}))
             for host in sorted({run.host for run in claimed if run.is_failing}):
                 hosts.probed(tx, host)
             if claimed:
                 fault_point("deliver.before_claim_commit")
-        self.busy.extend(claimed)
+        self.busy.begin(claimed)
         if claimed:
             fault_point("deliver.after_claim")
         return claimed
@@ -103,11 +103,15 @@ class Deliver:
         """Send one after the other; what a slow host leaves no time for is not tried."""
         stop_at = time.monotonic() + RUN_SECONDS
         tries: list[Try] = []
-        with contextlib.closing(self.told.page(claim)) as told:
-            for owed in claim.owed:
-                if tries and time.monotonic() >= stop_at:
-                    break
-                tries.append(self._try(owed, told))
+        try:
+            with contextlib.closing(self.told.page(claim)) as told:
+                for owed in claim.owed:
+                    tries.append(self._try(owed, told))
+                    if time.monotonic() >= stop_at or tries[-1].http_status in THROTTLED:
+                        break
+        except Exception:
+            # what is known must be noted, and the place be free again
+            log.exception("deliver_run_crashed")
         return tries
 
     def _try(self, claim: Owed, told: Page) -> Try:
@@ -153,11 +157,13 @@ class Deliver:
 
     def record(self, ended: list[tuple[Run, list[Try]]]) -> bool:
         """Note every try; end the delivery or plan the next."""
-        self.busy[:] = [run for run in self.busy if all(run is not one for one, _ in ended)]
+        self.busy.end(ended)
         tried = [pair for run, tries in ended for pair in zip(run.owed, tries, strict=False)]
         with self.database.transaction() as tx:
             note(tx, [self._noted(owed, one) for owed, one in tried])
-            give_back(tx, (owed for run, tries in ended for owed in run.owed[len(tries) :]))
+            # what crashed at once waits for its lease, or it would crash for ever
+            begun = [(run, tries) for run, tries in ended if tries]
+            give_back(tx, (owed for run, tries in begun for owed in run.owed[len(tries) :]))
             for run, tries in sorted(ended, key=lambda pair: pair[0].host):
                 hosts.heard(tx, run, tries)
             fault_point("deliver.before_record_commit")
@@ -168,10 +174,11 @@ class Deliver:
 
     def _may_have_more(self, ended: list[tuple[Run, list[Try]]]) -> bool:
         """Tell whether something may have waited for the places that are free now."""
-        places = Counter(run.host for run in (*self.busy, *(run for run, _ in ended)))
+        places = self.busy.places() + Counter(run.host for run, _ in ended)
         return any(
             places[run.host] >= PLACES_PER_HOST
-            or len(run.owed) == MAX_RUN
+            or len(run.owed) > 1
+            or run.is_failing
             or not all(one.succeeded for one in tries)
             for run, tries in ended
         )
@@ -179,10 +186,12 @@ class Deliver:
     def expire(self) -> None:
         """Give up what an unwell host has kept waiting for longer than its schedule."""
         longest = sum(self.schedule_seconds) * (1 + JITTER) + LATE_SECONDS
-        with self.database.transaction() as tx:
-            count = tx.execute(_EXPIRE, {"longest_seconds": longest})
-        if count:
-            log.warning("deliveries_expired", deliveries=count)
+        count = EXPIRED_AT_A_TIME
+        while count == EXPIRED_AT_A_TIME:
+            with self.database.transaction() as tx:
+                count = tx.execute(_EXPIRE, {"longest_seconds": longest})
+            if count:
+                log.warning("deliveries_expired", deliveries=count)
 
     def _inherit(self) -> None:
         """Note what killed workers of this host have delivered."""
@@ -190,7 +199,7 @@ class Deliver:
             if not known:
                 return
             tries = [
-                Noted(delivery_id, number, one, DeliveryStatus.DELIVERED, None)
+                Noted(delivery_id, number, None, one, DeliveryStatus.DELIVERED, None)
                 for delivery_id, number, one in known
             ]
             try:
@@ -208,11 +217,11 @@ class Deliver:
         number = owed.tries + 1
         in_schedule = number - owed.tries_before
         if one.succeeded:
-            return Noted(owed.id, number, one, DeliveryStatus.DELIVERED, None)
+            return Noted(owed.id, number, owed.began_at, one, DeliveryStatus.DELIVERED, None)
         if one.http_status == GONE or in_schedule >= len(self.schedule_seconds):
-            return Noted(owed.id, number, one, DeliveryStatus.EXHAUSTED, None)
+            return Noted(owed.id, number, owed.began_at, one, DeliveryStatus.EXHAUSTED, None)
         wait_seconds = self._wait_seconds(in_schedule, one)
-        return Noted(owed.id, number, one, DeliveryStatus.PENDING, wait_seconds)
+        return Noted(owed.id, number, owed.began_at, one, DeliveryStatus.PENDING, wait_seconds)
 
     def _wait_seconds(self, number: int, one: Try) -> float:
         planned = self.schedule_seconds[number]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from sqlalchemy import (
     column,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -39,6 +41,8 @@ class Noted:
     delivery_id: UUID
     #: Of all tries, from 1.
     number: int
+    #: When the schedule began that it is part of.
+    began_at: datetime | None
     one: Try
     status: DeliveryStatus
     wait_seconds: float | None
@@ -46,10 +50,13 @@ class Noted:
 
 def note(tx: Transaction, tries: Sequence[Noted]) -> None:
     """Write tries down, but those that are noted already or come after the end."""
+    # a killed worker may have left the same try twice
+    single = {(one.delivery_id, one.number): one for one in sorted(tries, key=_by_success)}
     said = [
         {
             "delivery_id": one.delivery_id.hex,
             "number": one.number,
+            "began_at": None if one.began_at is None else one.began_at.isoformat(),
             "status": one.status.value,
             "wait_seconds": one.wait_seconds,
             "duration_ms": one.one.duration_ms,
@@ -58,13 +65,17 @@ def note(tx: Transaction, tries: Sequence[Noted]) -> None:
             "answer": one.one.answer,
             "location": one.one.location,
         }
-        for one in tries
+        for one in single.values()
     ]
     taken = tx.rows(_NOTE, {"said": said})
     of = {one.delivery_id: one.one for one in tries}
     for row in taken:
         outcome = "delivered" if of[row.delivery_id].succeeded else "failed"
         tx.count_after_commit(CALLBACK_TRIES.labels(outcome=outcome).inc)
+
+
+def _by_success(noted: Noted) -> bool:
+    return noted.one.succeeded
 
 
 def give_back(tx: Transaction, owed: Iterable[Owed]) -> None:
@@ -92,6 +103,7 @@ _SAID = _rows(
     "said",
     delivery_id=Uuid(),
     number=Integer(),
+    began_at=DateTime(timezone=True),
     status=Text(),
     wait_seconds=Float(),
     duration_ms=Integer(),
@@ -114,6 +126,13 @@ def _held() -> CTE:
 
 
 def _tried() -> CTE:
+    # asked for again while this try was under way: unless it succeeded, the new schedule holds
+    in_schedule = or_(
+        Delivery.began_at == _SAID.c.began_at,
+        _SAID.c.status == DeliveryStatus.DELIVERED.value,
+    )
+    wait_until = func.now() + seconds(_SAID.c.wait_seconds)
+    ended_at = case((_SAID.c.wait_seconds.is_(None), func.now()))
     return (
         update(Delivery)
         .where(
@@ -123,10 +142,11 @@ def _tried() -> CTE:
             Delivery.tries == _SAID.c.number - 1,
         )
         .values(
-            status=_SAID.c.status,
+            status=case((in_schedule, _SAID.c.status), else_=Delivery.status),
             tries=_SAID.c.number,
-            due_at=func.now() + seconds(_SAID.c.wait_seconds),
-            completed_at=case((_SAID.c.wait_seconds.is_(None), func.now())),
+            tries_before=case((in_schedule, Delivery.tries_before), else_=_SAID.c.number),
+            due_at=case((in_schedule, wait_until), else_=Delivery.due_at),
+            completed_at=case((in_schedule, ended_at), else_=Delivery.completed_at),
         )
         .returning(Delivery.id, Delivery.tries)
         .cte("tried")

@@ -7,6 +7,9 @@ from uuid import UUID
 
 from service.models import CallbackForm
 
+#: A project, and an origin of its callers.
+Host = tuple[UUID, str]
+
 #: One try in all: name, connection, TLS, request and answer.
 TRY_TIMEOUT_SECONDS = 15.0
 #: Read of an answer, and kept of it.
@@ -30,6 +33,8 @@ class Owed:
     tries: int
     #: Of an earlier schedule.
     tries_before: int
+    #: When its schedule began.
+    began_at: datetime
     #: Until then it is nobody else's.
     leased_until: datetime
     form: CallbackForm
@@ -39,7 +44,7 @@ class Owed:
     flux_secret: str | None = field(repr=False)
 
     @property
-    def host(self) -> tuple[UUID, str]:
+    def host(self) -> Host:
         """Whose well-being its delivery says something of."""
         return self.project_id, self.origin
 
@@ -53,7 +58,7 @@ class Run:
     is_failing: bool = False
 
     @property
-    def host(self) -> tuple[UUID, str]:
+    def host(self) -> Host:
         """Where all of them go."""
         return self.owed[0].host
 
