@@ -139,7 +139,10 @@ class Keys:
         """Return a new secret; it signs from now on, and the one before it as well."""
         with self.database.transaction() as tx:
             row = tx.first(
-                select(Project.callback_secrets).where(Project.id == project_id).with_for_update()
+                select(Project.callback_secrets)
+                .where(Project.id == project_id)
+                # who adds a row of the project does not wait for this, nor this for them
+                .with_for_update(key_share=True)
             )
             newest = new_callback_secret()
             live = [newest, *row.callback_secrets][:MAX_LIVE_SECRETS]

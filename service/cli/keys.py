@@ -90,7 +90,8 @@ def retire_callback_secret(project: str) -> None:
 
 
 def _project(inside: "Keys", name: str) -> "UUID":
-    found = inside.project(name)
+    # what cannot be a name may not even be text that PostgreSQL takes
+    found = inside.project(name) if name.isascii() and name.isprintable() else None
     if found is None:
         raise click.BadParameter("there is no such project", param_hint="--project")
     return found

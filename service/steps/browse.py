@@ -27,6 +27,9 @@ from service.states import Status
 
 Rows = Sequence[Row[Any]]
 
+#: Of a delivery, the latest: each is up to 2 KiB, and asked for again there is no end to them.
+MAX_TRIES_SHOWN = 100
+
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
@@ -115,7 +118,11 @@ class Browse:
             )
             tries = tx.rows(
                 select(*DeliveryAttempt.__table__.c)
-                .where(DeliveryAttempt.delivery_id.in_([row.id for row in owed]))
+                .join(Delivery, Delivery.id == DeliveryAttempt.delivery_id)
+                .where(
+                    DeliveryAttempt.delivery_id.in_([row.id for row in owed]),
+                    DeliveryAttempt.number > Delivery.tries - MAX_TRIES_SHOWN,
+                )
                 .order_by(DeliveryAttempt.delivery_id, DeliveryAttempt.number)
             )
         return owed, tries
@@ -143,7 +150,8 @@ class Browse:
             if row is None:
                 raise NotFound("There is no such delivery.")
             tries = select(*DeliveryAttempt.__table__.c).where(
-                DeliveryAttempt.delivery_id == delivery_id
+                DeliveryAttempt.delivery_id == delivery_id,
+                DeliveryAttempt.number > row.tries - MAX_TRIES_SHOWN,
             )
             return row, tx.rows(tries.order_by(DeliveryAttempt.number))
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row, func, select, update
 
 from service.database import Database, Transaction
+from service.errors import FieldError, InvalidRequest
 from service.models import Ending, Project, images, jobs
 
 #: Endings that get their places at a time; the next question goes on.
@@ -38,7 +39,11 @@ class Follow:
     database: Database
 
     def after(self, project_id: UUID, position: int, limit: int) -> Ended:
-        """Return what has ended after a place; 0 is the beginning."""
+        """Return what has ended after a place; 0 is the beginning.
+
+        Raises:
+            InvalidRequest: nothing has that place yet; the database may be an older one.
+        """
         with self.database.transaction() as tx:
             _place(tx, project_id)
             rows = tx.rows(
@@ -47,6 +52,9 @@ class Follow:
                 .order_by(Ending.position)
                 .limit(limit + 1)
             )
+            if not rows and position > _last(tx, project_id):
+                where = [FieldError("/after", "begin anew: this place is not there (any more)")]
+                raise InvalidRequest("The query is not valid.", where)
             shown = rows[:limit]
             ids = {row.job_id for row in shown}
             found = {row.id: row for row in tx.rows(select(*jobs.c).where(jobs.c.id.in_(ids)))}

@@ -24,13 +24,16 @@ class Redeliver:
 
     database: Database
 
-    def one(self, project_id: UUID, delivery_id: UUID) -> None:
+    def one(self, project_id: UUID, delivery_id: UUID, *, job_id: UUID | None = None) -> None:
         """Send a callback again, however it stands.
 
         Raises:
-            NotFound: no such callback in this project.
+            NotFound: no such callback in this project, or not of that job.
         """
-        if not self._again(Delivery.project_id == project_id, Delivery.id == delivery_id):
+        mine = [Delivery.project_id == project_id, Delivery.id == delivery_id]
+        if job_id is not None:
+            mine.append(Delivery.job_id == job_id)
+        if not self._again(*mine):
             raise NotFound("There is no such delivery.")
         log.info("delivery_asked_again", delivery_id=str(delivery_id))
 

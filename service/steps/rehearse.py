@@ -15,6 +15,7 @@ from service.signing.callback import callback_headers
 
 EVENT = "callback.test"
 KEPT_ANSWER_BYTES = 2048
+MAX_LOCATION_CHARS = 2083
 
 _HINTS: Mapping[int, str] = {
     HTTPStatus.UNAUTHORIZED: "it wants a login; callbacks prove themselves by their signature",
@@ -65,6 +66,8 @@ class Outcome:
 class Rehearse:
     """Calls once; nothing is stored, and nothing is tried again."""
 
+    #: Raises AddressForbidden as it does when a job is handed in: it tells no more than that.
+    check: Callable[[str], None]
     post: Post
 
     def __call__(self, url: str, secrets_newest_first: Sequence[str]) -> Outcome:
@@ -79,6 +82,7 @@ class Rehearse:
         )
         headers = {"Content-Type": "application/json", **proofs}
         try:
+            self.check(url)
             answer = self.post(url, body.encode(), headers)
         except AddressForbidden as error:
             return Outcome(False, f"refused: {error}", None, None, _ms_since(began))
@@ -98,7 +102,7 @@ def _explained(answer: Answer, sent_bytes: int) -> str:
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return f"taken ({status})"
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        target = answer.headers.get("Location") or "nowhere"
+        target = (answer.headers.get("Location") or "nowhere")[:MAX_LOCATION_CHARS]
         return (
             f"redirected to {target} ({status}); redirects are not followed, name the final address"
         )

@@ -123,6 +123,7 @@ def read_job_request(request: Request, caller: Caller, enqueue: Enqueue) -> JobR
         provider=body.provider,
         sha256=hashlib.sha256(canonical).digest(),
         callback_url=body.callback_url if is_named else caller.callback_url,
+        callback_is_named=is_named,
         callback_events=body.callback_events
         or ([] if is_named else caller.callback_events)
         or list(DEFAULT_CALLBACK_EVENTS),

@@ -1,6 +1,7 @@
 """`/v1/events`: what has ended, for callers who cannot be called."""
 
 from typing import Any
+from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -8,7 +9,7 @@ from service.documents import Document, when
 from service.ids import Kind, public_id
 from service.steps.follow import Ended
 from service.web.auth import bearer
-from service.web.paging import read_limit
+from service.web.paging import read_limit, wrong_query
 from service.wiring import Wiring
 
 #: Instead of a cursor: only what ends from now on.
@@ -27,11 +28,17 @@ def events_blueprint(wiring: Wiring) -> Blueprint:
         if after == NOW:
             position, data, has_more = wiring.follow.now(caller.project_id), [], False
         else:
-            known = 0 if after is None else int(wiring.cursors.read(_LISTING, after, "after")[0])
+            known = 0 if after is None else read_position(after, caller.project_id)
             found = wiring.follow.after(caller.project_id, known, limit)
             position, data, has_more = found.position, documents(found), found.has_more
-        cursor = wiring.cursors.write(_LISTING, [position])
+        cursor = wiring.cursors.write(_LISTING, [position, caller.project_id.hex])
         return jsonify({"data": data, "next": cursor, "has_more": has_more})
+
+    def read_position(after: str, project_id: UUID) -> int:
+        position, of_project = wiring.cursors.read(_LISTING, after, "after")
+        if of_project != project_id.hex:
+            raise wrong_query("after", "a `next` of this project")
+        return int(position)
 
     def documents(found: Ended) -> list[Document]:
         return [_document(ending, found) for ending in found.endings]

@@ -73,10 +73,10 @@ def timeline_blueprint(wiring: Wiring) -> Blueprint:
     @page
     def again(caller: Caller, job_id: str, delivery_id: str) -> Redirect:
         same_origin(request, wiring.settings.base_url)
-        found = read_id(Kind.DELIVERY, delivery_id)
-        if found is None:
+        found, of_job = read_id(Kind.DELIVERY, delivery_id), read_id(Kind.JOB, job_id)
+        if found is None or of_job is None:
             raise NotFound("There is no such delivery.")
-        wiring.redeliver.one(caller.project_id, found)
+        wiring.redeliver.one(caller.project_id, found, job_id=of_job)
         place = url_for("timeline.job", job_id=job_id, _anchor="callbacks")
         return redirect(place, HTTPStatus.SEE_OTHER)
 

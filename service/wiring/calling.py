@@ -47,7 +47,7 @@ class Calling(Upkeep):
     @cached_property
     def rehearse(self) -> Rehearse:
         """Step: rehearse."""
-        return Rehearse(self._post_callback)
+        return Rehearse(self.guard.check, self._post_callback)
 
     @cached_property
     def _to_callers(self) -> Outbound:

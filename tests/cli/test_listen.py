@@ -8,8 +8,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import pytest
 from cli.command_line import ROOT, CommandLine
 from factories import enqueue, job
+from fakes.scripted_peer import ScriptedPeer, answer
+from fakes.upstream_answers import http
 from fakes.webhook_sink import WebhookSink
 from standardwebhooks import Webhook
 
@@ -82,3 +85,53 @@ def test_for_programs_it_prints_json(darkroom: CommandLine, wiring: Wiring, key:
     job_id = canceled(wiring, key)
     with listening(darkroom.environment, "--all", "--json") as process:
         assert json.loads(line_of(process))["data"]["id"] == job_id
+
+
+def test_it_goes_on_where_an_earlier_one_ended(
+    darkroom: CommandLine, wiring: Wiring, key: NewKey
+) -> None:
+    canceled(wiring, key)
+    with listening(darkroom.environment, "--all") as first:
+        line_of(first)
+        later = canceled(wiring, key)
+        line_of(first)
+        errors = ended(first)
+    cursor = errors.partition("--after ")[2].split()[0]
+    last = canceled(wiring, key)
+    with listening(darkroom.environment, "--after", cursor) as second:
+        # the last page is told again if it was not known to be printed whole
+        line = line_of(second)
+        assert last in (line if later not in line else line_of(second))
+
+
+def test_a_service_that_is_away_or_unwell_is_asked_again(
+    darkroom: CommandLine, wiring: Wiring, key: NewKey
+) -> None:
+    canceled(wiring, key)
+    with ScriptedPeer(answer(http(502, b"gateway"))) as gateway:
+        environment = {**darkroom.environment, "DARKROOM_URL": gateway.url}
+        with listening(environment, "--all") as process:
+            assert process.stderr is not None
+            assert "asking again" in process.stderr.readline()
+            assert "asking again" in process.stderr.readline()
+
+
+@pytest.mark.parametrize("secret", ["x", "whsec_", "not base64!", "é"])
+def test_a_secret_that_is_none_is_said_at_once(darkroom: CommandLine, secret: str) -> None:
+    environment = {**darkroom.environment, "DARKROOM_CALLBACK_SECRET": secret}
+    with listening(environment, "--forward-to", "http://127.0.0.1:9/") as process:
+        assert process.wait(30) == 1
+
+
+@pytest.mark.parametrize("url", ["localhost:3000", "/hook", "http://u:pw@127.0.0.1/", "ftp://x/"])
+def test_an_address_that_is_none_is_said_at_once(darkroom: CommandLine, url: str) -> None:
+    with listening(darkroom.environment, "--forward-to", url) as process:
+        assert process.wait(30) == 2
+
+
+def ended(process: "subprocess.Popen[str]") -> str:
+    """Press Ctrl-C; return what was said of errors."""
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    assert process.stderr is not None
+    return process.stderr.read()

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import pytest
 from factories import all_came_to, deliveries, enqueue, job
 from flask.testing import FlaskClient
 
@@ -48,3 +49,21 @@ def test_another_site_or_project_cannot(
     assert browser.post(form_of(wiring, theirs)).status_code == 404
     for job_id in (mine, theirs):
         assert deliveries(wiring, job_id)[0].status is DeliveryStatus.EXHAUSTED
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "null", "http://localhost.evil"])
+def test_no_made_up_origin_is_ours(
+    browser: FlaskClient, wiring: Wiring, key: NewKey, origin: str
+) -> None:
+    form = form_of(wiring, given_up(wiring, key))
+    assert browser.post(form, headers={"Origin": origin}).status_code == 403
+
+
+def test_a_callback_is_sent_again_from_its_own_jobs_page_only(
+    browser: FlaskClient, wiring: Wiring, key: NewKey
+) -> None:
+    job_id = given_up(wiring, key)
+    *_, delivery, again = form_of(wiring, job_id).split("/")
+    for other in (public_id(Kind.JOB, given_up(wiring, key)), "nonsense"):
+        assert browser.post(f"/jobs/{other}/callbacks/{delivery}/{again}").status_code == 404
+    assert deliveries(wiring, job_id)[0].status is DeliveryStatus.EXHAUSTED

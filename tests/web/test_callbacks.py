@@ -1,5 +1,7 @@
 """`/v1/callbacks`: an address for all jobs of a project, a test of it, the change of its secret."""
 
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -7,10 +9,13 @@ from conftest import Api
 from factories import job, known_job, run
 from fakes.scripted_peer import ScriptedPeer, answer
 from fakes.upstream_answers import http, reset
+from fakes.waiting import wait_until
 from fakes.webhook_sink import WebhookSink
+from sqlalchemy import update
 from standardwebhooks import Webhook
 
 from service.keys import NewKey
+from service.models import Project
 from service.wiring import Wiring
 
 BODY = {"model": "flux-2-pro", "input": {"prompt": "a lighthouse", "width": 256, "height": 256}}
@@ -165,3 +170,32 @@ def test_a_test_explains_what_went_wrong_on_the_way(api: Api) -> None:
 def words_for(api: Api, url: str) -> str:
     found: str = api.post("/v1/callbacks/test", {"url": url}).json["said"]
     return found
+
+
+def test_a_chosen_address_that_may_not_be_called_any_more_keeps_no_job_out(
+    api: Api, wiring: Wiring
+) -> None:
+    put(api, {"url": "http://127.0.0.1:9/hook"})
+    with wiring.database.transaction() as tx:
+        tx.execute(update(Project).values(callback_url="http://10.0.0.1/hook"))
+    body = {"model": "flux-2-pro", "input": {"prompt": "x"}}
+    assert api.post("/v1/jobs", body).status_code == 202
+    named = {**body, "callback_url": "http://10.0.0.1/hook"}
+    assert api.post("/v1/jobs", named).json["errors"][0]["pointer"] == "/callback_url"
+
+
+def test_one_projects_test_leaves_a_place_to_the_others(api: Api, other: Api) -> None:
+    with ScriptedPeer(silent) as peer, ThreadPoolExecutor() as pool, WebhookSink() as sink:
+        first = pool.submit(api.post, "/v1/callbacks/test", {"url": peer.url})
+        wait_until(lambda: len(peer.requests), lambda count: count == 1)
+        assert api.post("/v1/callbacks/test", {"url": sink.url}).status_code == 503
+        assert other.post("/v1/callbacks/test", {"url": sink.url}).json["delivered"]
+        peer.closing.set()
+        assert first.result().json["delivered"] is False
+    with WebhookSink() as sink:
+        assert api.post("/v1/callbacks/test", {"url": sink.url}).json["delivered"]
+
+
+def silent(sock: socket.socket, peer: ScriptedPeer) -> None:
+    peer.read_request(sock)
+    peer.closing.wait(30)

@@ -7,7 +7,7 @@ import pytest
 from conftest import Api
 from factories import enqueue, events, job, known_job
 from fakes.simulator import Simulator
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from web.stored_image import succeeded
 
 from service.ids import Kind, public_id
@@ -118,4 +118,25 @@ def test_a_cursor_of_another_list_is_refused(api: Api, wiring: Wiring, key: NewK
     known_job(api.post("/v1/jobs", {"model": "flux-2-pro", "input": {"prompt": "x"}}).json)
     enqueue(wiring, key)
     cursor = api.get("/v1/jobs?limit=1").json["next"]
+    assert api.get(f"/v1/events?after={cursor}").status_code == 422
+
+
+def test_a_cursor_of_another_project_is_refused(
+    api: Api, other: Api, wiring: Wiring, key: NewKey
+) -> None:
+    canceled(wiring, key)
+    cursor = asked(api)["next"]
+    answer = other.get(f"/v1/events?after={cursor}")
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["pointer"] == "/after"
+
+
+def test_a_place_that_an_older_database_does_not_have_is_refused(
+    api: Api, wiring: Wiring, key: NewKey
+) -> None:
+    canceled(wiring, key)
+    cursor = asked(api)["next"]
+    assert asked(api, after=cursor)["data"] == []
+    with wiring.database.transaction() as tx:
+        tx.execute(delete(Ending))
     assert api.get(f"/v1/events?after={cursor}").status_code == 422

@@ -14,7 +14,6 @@ from sqlalchemy import (
     TableValuedAlias,
     Text,
     Uuid,
-    and_,
     bindparam,
     case,
     column,
@@ -49,9 +48,12 @@ class Noted:
 
 
 def note(tx: Transaction, tries: Sequence[Noted]) -> None:
-    """Write tries down, but those that are noted already or come after the end."""
-    # a killed worker may have left the same try twice
-    single = {(one.delivery_id, one.number): one for one in sorted(tries, key=_by_success)}
+    """Write tries down, but those that are noted already or come after the end.
+
+    A success ends a delivery whatever its number: two workers may have had it at once.
+    """
+    # a killed worker may have left the same try twice; a success counts more than a failure
+    single = {one.delivery_id: one for one in sorted(tries, key=_by_success)}
     said = [
         {
             "delivery_id": one.delivery_id.hex,
@@ -127,10 +129,8 @@ def _held() -> CTE:
 
 def _tried() -> CTE:
     # asked for again while this try was under way: unless it succeeded, the new schedule holds
-    in_schedule = or_(
-        Delivery.began_at == _SAID.c.began_at,
-        _SAID.c.status == DeliveryStatus.DELIVERED.value,
-    )
+    has_succeeded = _SAID.c.status == DeliveryStatus.DELIVERED.value
+    in_schedule = or_(Delivery.began_at == _SAID.c.began_at, has_succeeded)
     wait_until = func.now() + seconds(_SAID.c.wait_seconds)
     ended_at = case((_SAID.c.wait_seconds.is_(None), func.now()))
     return (
@@ -139,12 +139,12 @@ def _tried() -> CTE:
             Delivery.id.in_(select(_held().c.id)),
             Delivery.id == _SAID.c.delivery_id,
             Delivery.status == DeliveryStatus.PENDING,
-            Delivery.tries == _SAID.c.number - 1,
+            or_(has_succeeded, Delivery.tries == _SAID.c.number - 1),
         )
         .values(
             status=case((in_schedule, _SAID.c.status), else_=Delivery.status),
-            tries=_SAID.c.number,
-            tries_before=case((in_schedule, Delivery.tries_before), else_=_SAID.c.number),
+            tries=Delivery.tries + 1,
+            tries_before=case((in_schedule, Delivery.tries_before), else_=Delivery.tries + 1),
             due_at=case((in_schedule, wait_until), else_=Delivery.due_at),
             completed_at=case((in_schedule, ended_at), else_=Delivery.completed_at),
         )
@@ -153,15 +153,15 @@ def _tried() -> CTE:
     )
 
 
-_SHOWN = ("number", "duration_ms", "http_status", "error", "answer", "location")
+_SHOWN = ("duration_ms", "http_status", "error", "answer", "location")
 _TRIED = _tried()
 _NOTE = (
     insert(DeliveryAttempt)
     .from_select(
-        ["delivery_id", *_SHOWN],
-        select(_TRIED.c.id, *(_SAID.c[name] for name in _SHOWN)).join(
+        ["delivery_id", "number", *_SHOWN],
+        select(_TRIED.c.id, _TRIED.c.tries, *(_SAID.c[name] for name in _SHOWN)).join(
             _SAID,
-            and_(_SAID.c.delivery_id == _TRIED.c.id, _SAID.c.number == _TRIED.c.tries),
+            _SAID.c.delivery_id == _TRIED.c.id,
         ),
     )
     .returning(DeliveryAttempt.delivery_id)
