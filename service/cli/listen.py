@@ -96,6 +96,7 @@ class Forward:
         """Prepare; raises ClickException if the address or the secret cannot be one."""
         from service.clients.outbound import AddressGuard, Outbound  # noqa: PLC0415 - takes time
         from service.errors import AddressForbidden  # noqa: PLC0415 - as above
+        from service.signing.callback import is_callback_secret  # noqa: PLC0415 - as above
 
         self._url = url
         self._secret = os.environ.get(SECRET_VARIABLE)
@@ -105,10 +106,8 @@ class Forward:
         except AddressForbidden as error:
             raise click.BadParameter(str(error), param_hint="--forward-to") from None
         self._outbound: Outbound = Outbound(guard)
-        try:
-            self._proofs("none", "")
-        except (ValueError, RuntimeError):
-            raise click.ClickException(f"{SECRET_VARIABLE} is no whsec_… secret") from None
+        if self._secret and not is_callback_secret(self._secret):
+            raise click.ClickException(f"{SECRET_VARIABLE} is no whsec_… secret")
 
     def __call__(self, event: "Ending") -> str:
         """Hand an event over; return what came of it."""
