@@ -10,7 +10,7 @@ from service.steps.deliver.tries import Host, Run, Try
 FIRST_RUN = 4
 MAX_RUN = 64
 #: Hosts whose pace is remembered; beyond that all are learnt anew.
-MAX_KNOWN = 10_000
+MAX_KNOWN = 1000
 
 
 @dataclass
