@@ -145,7 +145,7 @@ def test_what_somebody_else_has_by_now_is_not_given_back(wiring: Wiring, key: Ne
     all_are_due(wiring)
     wiring.deliver.busy.runs.clear()
     assert count(wiring.deliver.claim(1)) == 2
-    wiring.deliver.record([(run, [])])
+    wiring.deliver.record([(run, [WELL])])
     wiring.deliver.busy.runs.clear()
     assert wiring.deliver.claim(100) == []
 

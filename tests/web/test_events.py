@@ -122,9 +122,11 @@ def test_a_cursor_of_another_list_is_refused(api: Api, wiring: Wiring, key: NewK
 
 
 def test_a_cursor_of_another_project_is_refused(
-    api: Api, other: Api, wiring: Wiring, key: NewKey
+    api: Api, other: Api, wiring: Wiring, key: NewKey, other_key: NewKey
 ) -> None:
     canceled(wiring, key)
+    canceled(wiring, other_key)
+    asked(other)
     cursor = asked(api)["next"]
     answer = other.get(f"/v1/events?after={cursor}")
     assert answer.status_code == 422
