@@ -13,7 +13,7 @@ export UV_NO_PROGRESS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: run test chaos points scenarios bugs models check lint format lock clean
+.PHONY: run test chaos points scenarios hostile bugs models check lint format lock clean
 .DELETE_ON_ERROR:
 
 # Many tests wait for real processes, and four at a time on a busy machine can spoil one that is sound.
@@ -35,6 +35,11 @@ points: $(INSTALLED)  ## kill, stop and cuts at every fault point, some minutes;
 
 scenarios: $(INSTALLED)  ## one kind of outage at a time, with figures; make scenarios ARGS='s3-down --jobs 50' or ARGS=all
 	PYTHONPATH=tests $(BIN)/python -m chaos.scenarios $(ARGS)
+
+hostile: $(INSTALLED)  ## many more random addresses, URLs and forged calls than in every run, some minutes
+	$(BIN)/pytest -n 2 --rounds 10 tests/clients/outbound/test_addresses.py tests/clients/outbound/test_guard.py
+	$(BIN)/pytest -n 2 --timeout 3600 --rounds 50 tests/signing/test_verification.py
+	$(BIN)/pytest -n 2 --timeout 3600 --rounds 1000 tests/web/test_webhooks_forged.py
 
 bugs: $(INSTALLED)  ## thirteen bugs, put in one at a time: the harness has to find each; make bugs ARGS=sweep
 	PYTHONPATH=tests $(BIN)/python -m chaos.bugs $(ARGS)

@@ -92,7 +92,7 @@ class Transaction:
 
     def rows(self, statement: Executable, parameters: Parameters = None) -> list[Any]:
         """Return every row; statements here have a LIMIT of their own."""
-        return list(self._connection.execute(statement, parameters))
+        return list(self._connection.execute(statement, parameters).all())
 
     def first(self, statement: Executable, parameters: Parameters = None) -> Any:  # noqa: ANN401 - a Row, by the statement's own columns
         """Return the first row, if there is one."""

@@ -19,6 +19,8 @@ from service.signing.callback import new_callback_secret
 _KEY_BYTES = 32
 _PREFIX_CHARS = 10
 _KEY = re.compile(r"dk_[A-Za-z0-9_-]{20,120}", re.ASCII)
+#: During rotation the old secret signs beside the new one.
+MAX_LIVE_SECRETS = 2
 #: Part of object keys and addresses.
 PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 
@@ -30,6 +32,9 @@ class Caller:
     project_id: UUID
     project: str
     key_id: UUID
+    #: Where its jobs call that name no address of their own, and of what; empty: of every end.
+    callback_url: str | None
+    callback_events: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ class Keys:
     def _find(self, statement: Executable, key: bytes | UUID) -> Caller | None:
         with self.database.transaction() as tx:
             row = tx.first(statement, {"key": key})
-        return None if row is None else Caller(row.id, row.name, row.key_id)
+        return None if row is None else Caller(*row)
 
     def listing(self) -> list[dict[str, str]]:
         """Return every key without its secret part."""
@@ -124,9 +129,48 @@ class Keys:
             revoke = update(ApiKey).where(ApiKey.id == found, ApiKey.revoked_at.is_(None))
             return tx.execute(revoke.values(revoked_at=func.now())) > 0
 
+    def project(self, name: str) -> UUID | None:
+        """Return the id of a project, None if there is none of that name."""
+        with self.database.transaction() as tx:
+            found: UUID | None = tx.scalar(select(Project.id).where(Project.name == name))
+        return found
+
+    def rotate_callback_secret(self, project_id: UUID) -> str:
+        """Return a new secret; it signs from now on, and the one before it as well."""
+        with self.database.transaction() as tx:
+            row = tx.first(
+                select(Project.callback_secrets)
+                .where(Project.id == project_id)
+                # who adds a row of the project does not wait for this, nor this for them
+                .with_for_update(key_share=True)
+            )
+            newest = new_callback_secret()
+            live = [newest, *row.callback_secrets][:MAX_LIVE_SECRETS]
+            tx.execute(
+                update(Project).where(Project.id == project_id).values(callback_secrets=live)
+            )
+        return newest
+
+    def retire_callback_secret(self, project_id: UUID) -> bool:
+        """Have only the newest secret sign; False if it was the only one."""
+        only_newest = func.trim_array(
+            Project.callback_secrets, func.cardinality(Project.callback_secrets) - 1
+        )
+        with self.database.transaction() as tx:
+            mine = (Project.id == project_id, func.cardinality(Project.callback_secrets) > 1)
+            return bool(
+                tx.execute(update(Project).where(*mine).values(callback_secrets=only_newest))
+            )
+
 
 _CALLER = (
-    select(Project.id, Project.name, ApiKey.id.label("key_id"))
+    select(
+        Project.id,
+        Project.name,
+        ApiKey.id.label("key_id"),
+        Project.callback_url,
+        Project.callback_events,
+    )
     .join(ApiKey, ApiKey.project_id == Project.id)
     .where(ApiKey.revoked_at.is_(None))
 )

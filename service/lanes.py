@@ -49,8 +49,8 @@ class Step(Protocol[Claim, Outcome]):
         """Do the work of one row; faults of the world are outcomes, not exceptions."""
         ...
 
-    def record(self, ended: list[tuple[Claim, Outcome]]) -> None:
-        """Write down what came of it, in one transaction."""
+    def record(self, ended: list[tuple[Claim, Outcome]]) -> bool | None:
+        """Write down what came of it, in one transaction; true if there may be more to do now."""
         ...
 
 
@@ -146,7 +146,7 @@ class Lane(Generic[Claim, Outcome]):
             ended, rung = self._gather(max(0.01, look_at - time.monotonic()))
             look = look or rung
             if known := [(one.claim, *one.outcome) for one in ended if one.outcome is not None]:
-                self._record(known)
+                look = self._record(known) or look
             for one in ended:
                 del self._under_way[id(one.claim)]
 
@@ -189,19 +189,19 @@ class Lane(Generic[Claim, Outcome]):
         except queue.Empty:
             return ended, rung
 
-    def _record(self, ended: list[tuple[Claim, Outcome]]) -> None:
+    def _record(self, ended: list[tuple[Claim, Outcome]]) -> bool:
         give_up_at = time.monotonic() + RECORD_PATIENCE_SECONDS
         while True:
             self._turns += 1
             try:
-                self._step.record(ended)
+                return bool(self._step.record(ended))
             except DatabaseUnavailable as error:
                 # without a database there is nothing else to do than to hold on to what is known
                 if self._stopping.is_set() and time.monotonic() >= give_up_at:
                     log.exception(
                         "lane_outcomes_dropped", lane=self._message.stage, rows=len(ended)
                     )
-                    return
+                    return False
                 log.warning("lane_record_waits", lane=self._message.stage, reason=str(error))
                 time.sleep(RECORD_RETRY_SECONDS)
             except Exception:
@@ -210,6 +210,4 @@ class Lane(Generic[Claim, Outcome]):
                     # one row must not spoil the others
                     for one in ended:
                         self._record([one])
-                return
-            else:
-                return
+                return True

@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from service.ids import new_id
 from service.logs import get_log
@@ -76,6 +77,14 @@ class Legacy:
             OSError: the disk did not take it, or has no locks.
         """
         (self._open() / name).write_bytes(content)
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file to add to its end; what is written is there for others at once.
+
+        Raises:
+            OSError: the disk did not take it, or has no locks.
+        """
+        return (self._open() / name).open("ab", buffering=0)
 
     def make(self, name: str) -> None:
         """Make an empty file.

@@ -7,7 +7,7 @@ from sqlalchemy import CTE, Row, Text, bindparam, insert, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from service.database import Transaction
-from service.models import JobEvent
+from service.models import Ending, JobEvent
 from service.states import Status
 
 
@@ -42,6 +42,13 @@ def noted(changed: CTE, to: Status) -> CTE:
     )
     columns = ["job_id", "seq", "type", "message", "detail"]
     return insert(JobEvent).from_select(columns, line).returning(JobEvent.seq).cte("noted")
+
+
+def ended(changed: CTE, to: Status) -> CTE:
+    """Return an insert to run with the change that ends a job, for whoever asks what has ended."""
+    line = select(changed.c.id, changed.c.event_seq, changed.c.project_id, literal(event_type(to)))
+    columns = ["job_id", "seq", "project_id", "type"]
+    return insert(Ending).from_select(columns, line).returning(Ending.seq).cte("ended")
 
 
 def told(message: str, detail: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from factories import Rewire
 from fakes.ringing import Ringing
 from fakes.simulator import Simulator
 from flask.testing import FlaskClient
+from secrecy import witness
+from secrecy.database import shown
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
@@ -33,7 +35,7 @@ from service.settings import Settings, load_settings
 from service.web.app import create_app
 from service.wiring import Wiring
 
-pytest_plugins = ["egress.plugin"]
+pytest_plugins = ["egress.plugin", "secrecy.plugin"]
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = "darkroom_template"
@@ -70,6 +72,18 @@ def _running_servers() -> Iterator[dict[str, str]]:
             _administer(url, f"CREATE DATABASE {TEMPLATE}")
             migrate(named(url, TEMPLATE))
             yield environment
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the random cases of hostile input be so many times more."""
+    parser.addoption("--rounds", type=int, default=1)
+
+
+@pytest.fixture(scope="session")
+def rounds(request: pytest.FixtureRequest) -> int:
+    """How many times more random cases are tried than in every run."""
+    found: int = request.config.getoption("rounds")
+    return found
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -129,6 +143,7 @@ def new_database(url: str, template: str = TEMPLATE) -> Iterator[str]:
     name = f"test_{uuid4().hex}"
     _administer(url, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield name
+    witness.say(shown(named(url, name)))
     _administer(url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -176,6 +191,7 @@ def settings(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Se
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     audit.allow_configured(environment)
+    witness.keep(environment)
     return load_settings()
 
 

@@ -46,10 +46,12 @@ def bring_through(wiring: Wiring, key: NewKey) -> None:
         lane.claim(10)
 
 
-def test_the_second_job_compiles_nothing(wiring: Wiring, key: NewKey) -> None:
+def test_a_job_after_others_compiles_nothing(wiring: Wiring, key: NewKey) -> None:
     with compiled_anew() as first:
         bring_through(wiring, key)
-    with compiled_anew() as second:
+        # this one is for a host that is known to fail by now
+        bring_through(wiring, key)
+    with compiled_anew() as later:
         bring_through(wiring, key)
     assert first
-    assert second == []
+    assert later == []

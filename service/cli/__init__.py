@@ -13,6 +13,7 @@ from service.cli.bucket import reindex, verify
 from service.cli.images import images
 from service.cli.jobs import jobs
 from service.cli.keys import keys
+from service.cli.listen import listen
 from service.cli.models import models, price
 from service.cli.reconcile import reconcile
 from service.cli.recover import recover
@@ -57,5 +58,5 @@ def simulator(arguments: tuple[str, ...]) -> None:
     run.main(args=list(arguments), prog_name="darkroom simulator")
 
 
-for command in (jobs, images, models, price, keys, reindex, verify, recover, reconcile):
+for command in (jobs, images, listen, models, price, keys, reindex, verify, recover, reconcile):
     main.add_command(command)

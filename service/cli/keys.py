@@ -1,9 +1,16 @@
 """`darkroom keys`: API keys, made and revoked beside the service by whoever has its environment."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from service.cli.inside import keys_alone
 from service.cli.show import json_option, show_json, show_table
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from service.keys import Keys
 
 
 @click.group()
@@ -56,3 +63,35 @@ def revoke(key_id: str) -> None:
         if not inside.revoke(key_id):
             raise click.ClickException("there is no such active key")
     click.echo("revoked")
+
+
+@keys.command("rotate-callback-secret")
+@click.option("--project", default="default", show_default=True)
+@json_option
+def rotate_callback_secret(project: str, *, as_json: bool) -> None:
+    """Print a new secret that signs callbacks from now on; the one before it signs as well."""
+    with keys_alone() as inside:
+        newest = inside.rotate_callback_secret(_project(inside, project))
+    found = {"project": project, "callback_secret": newest}
+    if as_json:
+        show_json(found)
+    else:
+        for name, value in found.items():
+            click.echo(f"{name:16} {value}")
+
+
+@keys.command("retire-callback-secret")
+@click.option("--project", default="default", show_default=True)
+def retire_callback_secret(project: str) -> None:
+    """Have only the newest callback secret sign; the end of a rotation."""
+    with keys_alone() as inside:
+        retired = inside.retire_callback_secret(_project(inside, project))
+    click.echo("only the newest signs" if retired else "there is only one")
+
+
+def _project(inside: "Keys", name: str) -> "UUID":
+    # what cannot be a name may not even be text that PostgreSQL takes
+    found = inside.project(name) if name.isascii() and name.isprintable() else None
+    if found is None:
+        raise click.BadParameter("there is no such project", param_hint="--project")
+    return found

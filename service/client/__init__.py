@@ -5,7 +5,17 @@ Idempotency-Key, and uploads, of which a copy that nobody refers to expires.
 """
 
 from service.client.api import Client, ContentAltered
-from service.client.documents import Event, Image, Job, JobImage, Model, Price, Upload
+from service.client.documents import (
+    Ending,
+    Endings,
+    Event,
+    Image,
+    Job,
+    JobImage,
+    Model,
+    Price,
+    Upload,
+)
 from service.client.transport import ApiRefused, ApiUnreachable
 
 __all__ = [
@@ -13,6 +23,8 @@ __all__ = [
     "ApiUnreachable",
     "Client",
     "ContentAltered",
+    "Ending",
+    "Endings",
     "Event",
     "Image",
     "Job",

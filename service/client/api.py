@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 from urllib.parse import urlencode, urlsplit
 
-from service.client.documents import Event, Image, Job, Model, Price, Upload
+from service.client.documents import Endings, Event, Image, Job, Model, Price, Upload
 from service.client.transport import (
     ONCE,
     RETRY_PAUSES_SECONDS,
@@ -91,6 +91,11 @@ class Client:
         """Return a job's timeline."""
         document = self._ask("GET", f"/v1/jobs/{_known(job_id)}/events")
         return cast("list[Event]", document["data"])
+
+    def ended(self, after: str | None = None) -> Endings:
+        """Return what has ended since a place, oldest first; `now` names the present place."""
+        query = "" if after is None else f"?{urlencode({'after': after})}"
+        return cast("Endings", self._ask("GET", f"/v1/events{query}"))
 
     def cancel(self, job_id: str) -> Job:
         """Withdraw a queued job; sent once."""

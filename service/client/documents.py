@@ -76,6 +76,25 @@ class Job(TypedDict):
     urls: dict[str, str]
 
 
+class Ending(TypedDict):
+    """A job's end, as a callback tells of it."""
+
+    id: str
+    object: str
+    type: str
+    timestamp: str
+    sequence: int
+    data: Job
+
+
+class Endings(TypedDict):
+    """Some ends in order, and the place to go on from."""
+
+    data: list[Ending]
+    next: str
+    has_more: bool
+
+
 class Event(TypedDict):
     """A line of a job's timeline."""
 

@@ -13,6 +13,7 @@ from service.documents.api import (
     event,
     when,
 )
+from service.documents.deliveries import delivery, delivery_with_tries
 from service.documents.flux import FluxDocuments, task_not_found
 from service.documents.uploads import upload
 
@@ -27,6 +28,8 @@ __all__ = [
     "ImageRow",
     "Presign",
     "credits_text",
+    "delivery",
+    "delivery_with_tries",
     "event",
     "task_not_found",
     "upload",

@@ -88,17 +88,36 @@ class Delivery(Base):
     seq: Mapped[int]
     type: Mapped[str]
     url: Mapped[str]
+    #: Scheme, name and port of the URL; those of before there were origins are one host.
+    origin: Mapped[str] = mapped_column(server_default=text("''"))
     #: Signed, sent and kept byte for byte.
     body: Mapped[str]
     status: Mapped[DeliveryStatus] = mapped_column(words(DeliveryStatus, "status"))
     due_at: Mapped[datetime | None]
     tries: Mapped[int] = mapped_column(server_default=text("0"))
+    #: Those before its owner asked for it again; the schedule begins anew after them.
+    tries_before: Mapped[int] = mapped_column(server_default=text("0"))
+    #: When its schedule began.
+    began_at: Mapped[datetime] = mapped_column(server_default=func.now())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     completed_at: Mapped[datetime | None]
 
     __table_args__ = (
         UniqueConstraint("job_id", "seq"),
-        Index("ix_deliveries_deliver", "due_at", postgresql_where=text("status = 'pending'")),
+        Index(
+            "ix_deliveries_due",
+            "project_id",
+            "origin",
+            "due_at",
+            postgresql_where=text("status = 'pending'"),
+        ),
+        Index(
+            "ix_deliveries_given_up",
+            "project_id",
+            "id",
+            postgresql_where=text("status = 'exhausted'"),
+        ),
+        Index("ix_deliveries_listing", "project_id", text("id DESC")),
     )
 
 
@@ -115,6 +134,43 @@ class DeliveryAttempt(Base):
     error: Mapped[str | None]
     #: The first 2 KiB of the caller's answer.
     answer: Mapped[str | None]
+    #: Where a redirect would have led.
+    location: Mapped[str | None]
+
+
+class Ending(Base):
+    """A job's end, for callers who ask what has ended instead of being called."""
+
+    __tablename__ = "endings"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    #: The job's event that tells of it.
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
+    type: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    #: Its place in what the project is told; null until somebody asks.
+    position: Mapped[int | None] = mapped_column(BigInteger)
+
+    __table_args__ = (
+        Index("ix_endings_told", "project_id", "position", unique=True),
+        Index("ix_endings_new", "project_id", "at", postgresql_where=text("position IS NULL")),
+    )
+
+
+class CallbackHost(Base):
+    """How the address of a project's callbacks does: a row for each that has ever failed."""
+
+    __tablename__ = "callback_hosts"
+
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    #: Failures in a row.
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    failing_since: Mapped[datetime | None]
+    #: When it is tried again; null unless it has been failing for long.
+    probe_at: Mapped[datetime | None]
+    reason: Mapped[str | None]
 
 
 #: Of each spool of results: when a worker of its host last looked after it, `spool:{id}`.

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, func
+from sqlalchemy import ForeignKey, LargeBinary, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.models.schema import Base
@@ -19,6 +19,9 @@ class Project(Base):
     name: Mapped[str] = mapped_column(unique=True)
     #: `whsec_…`, newest first; all of them sign (Standard Webhooks rotation).
     callback_secrets: Mapped[list[str]]
+    #: Where jobs call that name no address of their own, and of what.
+    callback_url: Mapped[str | None]
+    callback_events: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

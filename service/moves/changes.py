@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import (
@@ -37,7 +38,7 @@ from service.states import (
     ErrorCode,
     Status,
 )
-from service.timeline import event_type, noted, told
+from service.timeline import ended, event_type, noted, told
 
 
 @dataclass(frozen=True)
@@ -130,10 +131,17 @@ class Changes:
             "seq": row.event_seq,
             "type": event,
             "url": row.callback_url,
+            "origin": origin_of(row.callback_url),
             "body": body,
         }
         tx.execute(_OWE, owed)
         tx.ring_after_commit(Message.DELIVER)
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, name and port of a URL that the address guard has read."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 def known(number: int) -> dict[str, Any]:
@@ -193,7 +201,8 @@ def _moved(kind: _Kind) -> Executable:
         **columns,
     }
     moved = update(jobs).where(*conditions).values(values).returning(*jobs.c).cte("moved")
-    return select(moved).add_cte(noted(moved, kind.to))
+    lines = [noted(moved, kind.to), *([ended(moved, kind.to)] if kind.to in TERMINAL else [])]
+    return select(moved).add_cte(*lines)
 
 
 @cache

@@ -18,6 +18,14 @@ def new_callback_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
+def is_callback_secret(text: str) -> bool:
+    """Tell whether a text is a secret that can sign: base64, with `whsec_` before it or not."""
+    try:
+        return bool(base64.b64decode(text.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        return False
+
+
 def callback_headers(
     callback_id: str, body: str, secrets_newest_first: Sequence[str], now: datetime
 ) -> dict[str, str]:

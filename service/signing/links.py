@@ -30,8 +30,8 @@ class CursorSigner:
         """Return a cursor for the row at `position` of a listing."""
         return self._serializer(listing).dumps(position)
 
-    def read(self, listing: str, cursor: str) -> list[Any]:
-        """Return the position in a cursor.
+    def read(self, listing: str, cursor: str, name: str = "cursor") -> list[Any]:
+        """Return the position in a cursor, which came as the query's `name`.
 
         Raises:
             InvalidRequest: the cursor was not made by us for this listing.
@@ -41,7 +41,7 @@ class CursorSigner:
         except BadSignature as error:
             raise InvalidRequest(
                 "The cursor is not valid.",
-                [FieldError("/cursor", "use the `next` of the page before, unchanged")],
+                [FieldError(f"/{name}", "use the `next` of the page before, unchanged")],
             ) from error
         return list(position)
 

@@ -9,14 +9,26 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Table, select, text
+from sqlalchemy import ColumnElement, Row, Table, and_, select, text
 
 from service.database import Database, Transaction
 from service.errors import NotFound
-from service.models import Delivery, DeliveryAttempt, JobEvent, images, jobs, uploads
+from service.models import (
+    CallbackHost,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryStatus,
+    JobEvent,
+    images,
+    jobs,
+    uploads,
+)
 from service.states import Status
 
 Rows = Sequence[Row[Any]]
+
+#: Of a delivery, the latest: each is up to 2 KiB, and asked for again there is no end to them.
+MAX_TRIES_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,16 @@ class JobFilter:
     created_before: datetime | None = None
     #: Pairs that a job's metadata hold.
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """Which callbacks a list shows; None: all."""
+
+    status: DeliveryStatus | None = None
+    job_id: UUID | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -96,10 +118,42 @@ class Browse:
             )
             tries = tx.rows(
                 select(*DeliveryAttempt.__table__.c)
-                .where(DeliveryAttempt.delivery_id.in_([row.id for row in owed]))
+                .join(Delivery, Delivery.id == DeliveryAttempt.delivery_id)
+                .where(
+                    DeliveryAttempt.delivery_id.in_([row.id for row in owed]),
+                    DeliveryAttempt.number > Delivery.tries - MAX_TRIES_SHOWN,
+                )
                 .order_by(DeliveryAttempt.delivery_id, DeliveryAttempt.number)
             )
         return owed, tries
+
+    def deliveries_page(
+        self, project_id: UUID, only: DeliveryFilter, before_id: UUID | None, limit: int
+    ) -> Page:
+        """Return a page of callbacks, newest first, each with how its host does."""
+        wanted = [Delivery.project_id == project_id, *_delivery_conditions(only)]
+        if before_id is not None:
+            wanted.append(Delivery.id < before_id)
+        newest_first = _deliveries().where(*wanted).order_by(Delivery.id.desc())
+        with self.database.transaction() as tx:
+            return _page(tx.rows(newest_first.limit(limit + 1)), limit)
+
+    def delivery(self, project_id: UUID, delivery_id: UUID) -> tuple[Row[Any], Rows]:
+        """Return a callback and every try of it.
+
+        Raises:
+            NotFound: no such callback in this project.
+        """
+        mine = (Delivery.id == delivery_id, Delivery.project_id == project_id)
+        with self.database.transaction() as tx:
+            row = tx.first(_deliveries().where(*mine))
+            if row is None:
+                raise NotFound("There is no such delivery.")
+            tries = select(*DeliveryAttempt.__table__.c).where(
+                DeliveryAttempt.delivery_id == delivery_id,
+                DeliveryAttempt.number > row.tries - MAX_TRIES_SHOWN,
+            )
+            return row, tx.rows(tries.order_by(DeliveryAttempt.number))
 
     def statuses(self, job_ids: Sequence[UUID]) -> dict[UUID, Status]:
         """Return where some jobs are, for those who wait for them."""
@@ -189,6 +243,32 @@ def _conditions(only: JobFilter) -> list[ColumnElement[bool]]:
         found.append(jobs.c.created_at < only.created_before)
     if only.metadata:
         found.append(jobs.c.metadata.contains(dict(only.metadata)))
+    return found
+
+
+def _deliveries() -> Any:  # noqa: ANN401 - a Select of many columns
+    host = and_(
+        CallbackHost.project_id == Delivery.project_id, CallbackHost.origin == Delivery.origin
+    )
+    shown = (
+        CallbackHost.failing_since,
+        CallbackHost.failures,
+        CallbackHost.reason,
+        CallbackHost.probe_at,
+    )
+    return select(*Delivery.__table__.c, *shown).outerjoin(CallbackHost, host)
+
+
+def _delivery_conditions(only: DeliveryFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if only.status is not None:
+        found.append(Delivery.status == only.status)
+    if only.job_id is not None:
+        found.append(Delivery.job_id == only.job_id)
+    if only.created_after is not None:
+        found.append(Delivery.created_at > only.created_after)
+    if only.created_before is not None:
+        found.append(Delivery.created_at < only.created_before)
     return found
 
 

@@ -11,6 +11,9 @@ from werkzeug.exceptions import BadRequest
 from service.ids import new_id
 from service.logs import get_log
 from service.web.big_bodies import register_places
+from service.web.callbacks import callbacks_blueprint
+from service.web.deliveries import deliveries_blueprint
+from service.web.events import events_blueprint
 from service.web.flux import Form, flux_blueprint, samples_blueprint
 from service.web.gallery import gallery_blueprint
 from service.web.health import health_blueprint
@@ -55,6 +58,9 @@ def create_app(wiring: Wiring) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined] # likewise
     waiting = Waiting(wiring.browse.statuses, WAITING_PLACES)
     app.register_blueprint(jobs_blueprint(wiring, waiting))
+    app.register_blueprint(callbacks_blueprint(wiring))
+    app.register_blueprint(deliveries_blueprint(wiring))
+    app.register_blueprint(events_blueprint(wiring))
     app.register_blueprint(images_blueprint(wiring))
     app.register_blueprint(models_blueprint(wiring))
     for form in Form:

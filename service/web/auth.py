@@ -69,6 +69,10 @@ def same_origin(request: Request, base_url: str) -> None:
     origin = request.headers.get("Origin")
     if origin is None:
         return
-    ours = {urlsplit(base_url)[:2], urlsplit(request.host_url)[:2]}
-    if urlsplit(origin)[:2] not in ours:
+    try:
+        ours = {urlsplit(base_url)[:2], urlsplit(request.host_url)[:2]}
+        is_ours = urlsplit(origin)[:2] in ours
+    except ValueError:
+        is_ours = False
+    if not is_ours:
         raise Forbidden("This form came from another site.")

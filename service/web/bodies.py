@@ -20,6 +20,7 @@ from pydantic import (
 
 from service.errors import FieldError, InvalidRequest
 from service.generation import suggest
+from service.keys import Caller
 from service.settings import OnUnconfirmed
 from service.states import Status
 from service.steps.enqueue import DEFAULT_CALLBACK_EVENTS, Enqueue, JobRequest
@@ -85,14 +86,22 @@ class JobBody(BaseModel):
     @field_validator("callback_events")
     @classmethod
     def _known_events(cls, value: list[str] | None) -> list[str] | None:
-        unknown = [event for event in value or [] if event not in CALLBACK_EVENTS]
-        if unknown:
-            raise ValueError(f"takes only: {', '.join(CALLBACK_EVENTS)}")
-        return None if value is None else sorted(set(value))
+        return known_events(value)
 
 
-def read_job_request(request: Request, project_id: UUID, enqueue: Enqueue) -> JobRequest:
-    """Return what a caller asks for.
+def known_events(value: list[str] | None) -> list[str] | None:
+    """Return the events that a callback may tell of, each once.
+
+    Raises:
+        ValueError: there is no such event.
+    """
+    if any(event not in CALLBACK_EVENTS for event in value or []):
+        raise ValueError(f"takes only: {', '.join(CALLBACK_EVENTS)}")
+    return None if value is None else sorted(set(value))
+
+
+def read_job_request(request: Request, caller: Caller, enqueue: Enqueue) -> JobRequest:
+    """Return what a caller asks for; without a word on callbacks, its project's choice holds.
 
     Raises:
         CallerError: the body or the Idempotency-Key has the wrong shape; every error is named at
@@ -104,16 +113,20 @@ def read_job_request(request: Request, project_id: UUID, enqueue: Enqueue) -> Jo
     except ValidationError as error:
         raise InvalidRequest(
             "The job was not accepted; nothing was spent.",
-            all_errors(error, JobBody, raw, project_id, enqueue),
+            all_errors(error, JobBody, raw, caller.project_id, enqueue),
         ) from None
+    is_named = "callback_url" in body.model_fields_set
     canonical = json.dumps(raw, sort_keys=True, separators=(",", ":")).encode()
     return JobRequest(
         model=body.model,
         input=body.input,
         provider=body.provider,
         sha256=hashlib.sha256(canonical).digest(),
-        callback_url=body.callback_url,
-        callback_events=body.callback_events or list(DEFAULT_CALLBACK_EVENTS),
+        callback_url=body.callback_url if is_named else caller.callback_url,
+        callback_is_named=is_named,
+        callback_events=body.callback_events
+        or ([] if is_named else caller.callback_events)
+        or list(DEFAULT_CALLBACK_EVENTS),
         metadata=body.metadata,
         priority=body.priority,
         start_at=body.start_at,

@@ -39,7 +39,7 @@ def jobs_blueprint(wiring: Wiring, waiting: Waiting) -> Blueprint:
     @routes.post("")
     def enqueue() -> Response:
         caller = bearer(request, wiring.keys)
-        wanted = read_job_request(request, caller.project_id, wiring.enqueue)
+        wanted = read_job_request(request, caller, wiring.enqueue)
         enqueued = wiring.enqueue.accept(caller.project_id, wanted)
         job_id, seconds = enqueued.row.id, _wait_seconds()
         if seconds and enqueued.row.status not in TERMINAL:

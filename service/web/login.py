@@ -11,7 +11,7 @@ from service.keys import Caller, Keys
 from service.web.auth import log_in, person, same_origin
 from service.web.wording import add_wording
 
-View = Callable[..., str]
+View = Callable[..., str | BaseResponse]
 Page = Callable[..., str | BaseResponse]
 
 

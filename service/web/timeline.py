@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as Redirect
 
 from service.documents import Document, event, when
 from service.errors import NotFound
@@ -14,6 +16,7 @@ from service.ids import Kind, public_id, read_id
 from service.keys import Caller
 from service.states import TERMINAL
 from service.steps.browse import JobFilter
+from service.web.auth import same_origin
 from service.web.login import guard_pages, page_for
 from service.web.paging import read_cursor
 from service.web.tiles import input_pictures
@@ -66,6 +69,17 @@ def timeline_blueprint(wiring: Wiring) -> Blueprint:
             deliveries=_deliveries(*wiring.browse.deliveries(caller.project_id, found)),
         )
 
+    @routes.post("/jobs/<job_id>/callbacks/<delivery_id>/again")
+    @page
+    def again(caller: Caller, job_id: str, delivery_id: str) -> Redirect:
+        same_origin(request, wiring.settings.base_url)
+        found, of_job = read_id(Kind.DELIVERY, delivery_id), read_id(Kind.JOB, job_id)
+        if found is None or of_job is None:
+            raise NotFound("There is no such delivery.")
+        wiring.redeliver.one(caller.project_id, found, job_id=of_job)
+        place = url_for("timeline.job", job_id=job_id, _anchor="callbacks")
+        return redirect(place, HTTPStatus.SEE_OTHER)
+
     return routes
 
 
@@ -90,6 +104,7 @@ def _deliveries(owed: Sequence[Any], tries: Sequence[Any]) -> list[Document]:
                 "http_status": one.http_status,
                 "error": one.error,
                 "answer": one.answer,
+                "location": one.location,
             }
         )
     return [

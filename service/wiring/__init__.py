@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from service.clients.outbound import Answer
 from service.clients.spool import ResultSpool, WebhookSpool
 from service.database import Ring
 from service.gate import ACCOUNT, Probes
@@ -26,7 +25,6 @@ from service.rounds import Round
 from service.settings import Provider
 from service.states import Status
 from service.steps.browse import Browse
-from service.steps.deliver import MAX_ANSWER_BYTES, TRY_TIMEOUT_SECONDS, Deliver
 from service.steps.derive import Derive
 from service.steps.enqueue import Enqueue
 from service.steps.poll import Poll
@@ -40,11 +38,11 @@ from service.steps.sweep import GraceClock, Sweep
 from service.steps.upload import Discard, Upload
 from service.steps.verify import Verify
 from service.steps.watch import Watch
-from service.wiring.upkeep import Upkeep, rounds_of
+from service.wiring.calling import CONNECT_TIMEOUT_SECONDS, Calling
+from service.wiring.upkeep import rounds_of
 
 log = get_log(__name__)
 
-CONNECT_TIMEOUT_SECONDS = 5.0
 #: A download must end well inside the lease, or a second worker begins the same.
 DOWNLOAD_SHARE_OF_LEASE = 0.6
 MAX_DOWNLOAD_SECONDS = 60.0
@@ -52,12 +50,12 @@ MAX_DOWNLOAD_SECONDS = 60.0
 LOOK_EVERY_SECONDS = 2.0
 
 #: Acts at a time per worker process.
-CAPACITY = {Message.POLL: 8, Message.STORE: 8, Message.DELIVER: 16}
+CAPACITY = {Message.POLL: 8, Message.STORE: 8, Message.DELIVER: 256}
 #: Connections per worker process.
 WORKER_POOL_SIZE = 8
 
 
-class Wiring(Upkeep):
+class Wiring(Calling):
     """Every step of one process, over its parts."""
 
     @cached_property
@@ -140,17 +138,6 @@ class Wiring(Upkeep):
             deaths=Deaths(self.database, legacy, Status.STORING),
             bucket=self.settings.s3_bucket,
             lease_seconds=self.settings.lease_seconds,
-        )
-
-    @cached_property
-    def deliver(self) -> Deliver:
-        """Step: deliver."""
-        return Deliver(
-            self.database,
-            self._post_callback,
-            self.settings.lease_seconds,
-            self.settings.callback_schedule_seconds,
-            Legacy(self.settings.spool_dir / "told"),
         )
 
     @cached_property
@@ -284,13 +271,3 @@ class Wiring(Upkeep):
             connect_seconds=CONNECT_TIMEOUT_SECONDS,
             max_bytes=MAX_IMAGE_BYTES,
         ).sha256
-
-    def _post_callback(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        return self.outbound.post(
-            url,
-            body=body,
-            headers={"User-Agent": "darkroom/1", **headers},
-            total_seconds=TRY_TIMEOUT_SECONDS,
-            connect_seconds=CONNECT_TIMEOUT_SECONDS,
-            max_body_bytes=MAX_ANSWER_BYTES,
-        )

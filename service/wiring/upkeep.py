@@ -25,6 +25,8 @@ MAX_HEALTH_BYTES = 4096
 SWEEP_SECONDS = 3.0
 DISCARD_SECONDS = 600.0
 TIDY_SECONDS = 30.0
+#: How soon callbacks are given up that their host has kept waiting too long.
+EXPIRE_SECONDS = 600.0
 #: How soon missing webhooks are noticed, and their coming back.
 LEARN_SECONDS = 10.0
 
@@ -82,6 +84,7 @@ def rounds_of(wiring: "Wiring") -> Mapping[str, Round]:
         "sweep": (sweep_seconds, wiring.sweep),
         "discard": (DISCARD_SECONDS, wiring.discard),
         "tidy": (TIDY_SECONDS, wiring.store.tidy),
+        "expire": (EXPIRE_SECONDS, wiring.deliver.expire),
         "rhythm": (LEARN_SECONDS, wiring.rhythm.learn),
         "balances": (READ_EVERY_SECONDS, wiring.reconcile.read_balances),
     }

@@ -4,6 +4,7 @@ from conftest import named
 from journeys.running_service import RunningService
 
 from service.keys import NewKey
+from service.wiring import Wiring
 
 
 @pytest.fixture
@@ -61,3 +62,24 @@ def test_a_database_without_tables_is_told(operator: CommandLine, web: RunningSe
     done = operator.having(DATABASE_URL=empty)("verify")
     assert done.code == 1
     assert done.err.endswith("migrate it with: alembic upgrade head\n")
+
+
+def test_a_callback_secret_is_rotated_and_the_old_one_retired(
+    operator: CommandLine, wiring: Wiring, key: NewKey
+) -> None:
+    of_project = ("--project", key.project)
+    newest = operator("keys", "rotate-callback-secret", *of_project, "--json").json
+    assert newest["callback_secret"].startswith("whsec_")
+    assert live_secrets(wiring, key) == [newest["callback_secret"], key.callback_secret]
+    retire = ("keys", "retire-callback-secret", *of_project)
+    assert operator(*retire).out == "only the newest signs\n"
+    assert live_secrets(wiring, key) == [newest["callback_secret"]]
+    assert operator(*retire).out == "there is only one\n"
+    assert operator("keys", "rotate-callback-secret", "--project", "nobody").code == 2
+
+
+def live_secrets(wiring: Wiring, key: NewKey) -> list[str]:
+    project_id = wiring.keys.project(key.project)
+    assert project_id is not None
+    found: list[str] = wiring.callbacks.of(project_id).callback_secrets
+    return found

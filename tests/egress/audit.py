@@ -26,6 +26,9 @@ STARTUP = Path(__file__).parent / "startup"
 _MIN_KEY_CHARS = 6
 _PORTS = {"http": 80, "https": 443}
 
+#: Told of everything that is sent, with the peer as host:port.
+watchers: list[Callable[[str, bytes], None]] = []
+
 _keys: set[str] = set()
 _accepted: set[tuple[object, object]] = set()
 _noted: set[tuple[str, tuple[str, ...]]] = set()
@@ -39,7 +42,8 @@ def variables(file: Path) -> dict[str, str]:
 
 def inherited() -> dict[str, str]:
     """Return the same of this process, for one that is given an environment of its own."""
-    return {name: os.environ[name] for name in (VARIABLE, "PYTHONPATH") if name in os.environ}
+    names = (VARIABLE, "SECRECY_FOLDER", "PYTHONPATH")
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def install() -> None:
@@ -120,6 +124,8 @@ def _note(sock: socket.socket, data: bytes) -> None:
         return  # not connected, so nothing leaves
     if (own, peer) in _accepted:
         return
+    for watch in watchers:
+        watch(f"{peer[0]}:{peer[1]}", data)
     line = (f"{peer[0]}:{peer[1]}", tuple(key for key in sorted(_keys) if key.encode() in data))
     if line not in _noted:
         _noted.add(line)

@@ -1,55 +1,22 @@
 """Callbacks: signed, repeated with the same id and bytes, ended by the schedule or by a 410."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
-from uuid import UUID
 
 import pytest
-from factories import Rewire, ago, deliveries, enqueue, job
+from factories import Rewire, deliveries
 from fakes.scripted_peer import ScriptedPeer, answer
 from fakes.upstream_answers import http, reset
 from fakes.webhook_sink import WebhookSink
-from killed import be_killed_at
-from sqlalchemy import Row, select, update
+from sqlalchemy import update
 from standardwebhooks import Webhook, WebhookVerificationError
+from steps.owing import deliver, in_seconds, owed, tries
 
 from service.keys import NewKey
-from service.models import Delivery, DeliveryAttempt, DeliveryStatus, Project
+from service.models import DeliveryStatus, Project
 from service.signing.callback import new_callback_secret
-from service.steps.deliver import Owed, Try
+from service.steps.deliver import Run, Try
 from service.wiring import Wiring
-
-
-def owed(wiring: Wiring, key: NewKey, url: str) -> UUID:
-    """Return a job whose cancellation is owed to a caller."""
-    job_id = enqueue(wiring, key, callback_url=url)
-    wiring.enqueue.cancel(job(wiring, job_id).project_id, job_id)
-    return job_id
-
-
-def deliver(wiring: Wiring, job_id: UUID) -> Row[Any]:
-    """Try what is owed once, whenever it was due, and return where it stands."""
-    with wiring.database.transaction() as tx:
-        tx.execute(
-            update(Delivery)
-            .where(Delivery.job_id == job_id, Delivery.due_at.is_not(None))
-            .values(due_at=ago(1))
-        )
-    wiring.deliver.record([(one, wiring.deliver.act(one)) for one in wiring.deliver.claim(10)])
-    (row,) = deliveries(wiring, job_id)
-    return row
-
-
-def tries(wiring: Wiring) -> Sequence[Row[Any]]:
-    with wiring.database.transaction() as tx:
-        return tx.rows(select(*DeliveryAttempt.__table__.c).order_by(DeliveryAttempt.number))
-
-
-def in_seconds(row: Row[Any]) -> float:
-    return float(row.due_at.timestamp() - time.time())
 
 
 def test_the_independent_library_accepts_every_try_and_all_carry_the_same(
@@ -176,62 +143,44 @@ def test_the_callers_answer_is_cut_and_made_storable(wiring: Wiring, key: NewKey
 def test_a_try_recorded_twice_counts_once(wiring: Wiring, key: NewKey) -> None:
     job_id = owed(wiring, key, "http://127.0.0.1:9/hook")
     (claim,) = wiring.deliver.claim(1)
-    assert isinstance(claim, Owed)
     assert wiring.deliver.claim(1) == []
-    failed, done = Try(500, None, "no", 5), Try(200, None, "ok", 5)
+    failed, done = [Try(500, None, "no", 5)], [Try(200, None, "ok", 5)]
     wiring.deliver.record([(claim, failed)])
-    wiring.deliver.record([(claim, failed), (claim, done)])
+    wiring.deliver.record([(claim, failed)])
     (row,) = deliveries(wiring, job_id)
     assert (row.status, row.tries, len(tries(wiring))) == (DeliveryStatus.PENDING, 1, 1)
 
-    again = replace(claim, tries=1)
+    again = Run([replace(claim.owed[0], tries=1)])
     wiring.deliver.record([(again, done)])
-    wiring.deliver.record([(again, failed), (again, done)])
+    wiring.deliver.record([(again, failed)])
+    wiring.deliver.record([(again, done)])
     (row,) = deliveries(wiring, job_id)
     assert (row.status, row.tries, len(tries(wiring))) == (DeliveryStatus.DELIVERED, 2, 2)
 
 
-def test_what_waited_longest_is_sent_first(wiring: Wiring, key: NewKey) -> None:
-    ids = [owed(wiring, key, "http://127.0.0.1:9/hook") for _ in range(3)]
-    assert [wiring.deliver.claim(1)[0].job_id for _ in ids] == ids
-
-
-def test_whom_a_killed_worker_has_told_nobody_tells_again(wiring: Wiring, key: NewKey) -> None:
-    with WebhookSink() as sink:
-        job_id = owed(wiring, key, sink.url)
-        be_killed_at("deliver.before_record_commit", wiring.settings)
-        assert deliveries(wiring, job_id)[0].status is DeliveryStatus.PENDING
-        row = deliver(wiring, job_id)
-        assert len(sink.calls) == 1
-    assert (row.status, row.tries) == (DeliveryStatus.DELIVERED, 1)
-    assert [one.http_status for one in tries(wiring)] == [200]
-
-
-def test_whom_a_killed_worker_has_not_reached_is_told_by_the_next(
+def test_a_run_that_crashes_is_noted_as_far_as_it_came_and_frees_its_place(
     wiring: Wiring, key: NewKey
 ) -> None:
-    with WebhookSink() as sink:
-        job_id = owed(wiring, key, sink.url)
-        be_killed_at("deliver.after_claim", wiring.settings)
-        assert len(sink.calls) == 0
-        row = deliver(wiring, job_id)
-        assert len(sink.calls) == 1
-    assert row.status is DeliveryStatus.DELIVERED
+    for _ in range(2):
+        owed(wiring, key, "http://127.0.0.1:9/hook")
+    (claim,) = wiring.deliver.claim(1)
+    crashing = replace(wiring.deliver, told=None)  # type: ignore[arg-type] # the bug
+    came = crashing.act(claim)
+    wiring.deliver.record([(claim, came)])
+    assert came == []
+    assert wiring.deliver.busy.runs == []
+    assert wiring.deliver.claim(1) == []
 
 
-def test_what_is_noted_leaves_nothing_on_the_disk(wiring: Wiring, key: NewKey) -> None:
-    with WebhookSink() as sink:
-        deliver(wiring, owed(wiring, key, sink.url))
-    left = {path.name for path in Path(wiring.settings.spool_dir, "told").glob("*/*")}
-    assert left == {"lock"}
+def test_a_host_that_asks_for_patience_is_not_called_on(wiring: Wiring, key: NewKey) -> None:
+    with WebhookSink(429) as sink:
+        for _ in range(3):
+            owed(wiring, key, sink.url)
+        (claim,) = wiring.deliver.claim(1)
+        assert len(claim.owed) == 3
+        assert [one.http_status for one in wiring.deliver.act(claim)] == [429]
 
 
-def test_a_damaged_note_of_a_killed_worker_holds_up_nobody(wiring: Wiring, key: NewKey) -> None:
-    with WebhookSink() as sink:
-        job_id = owed(wiring, key, sink.url)
-        be_killed_at("deliver.before_record_commit", wiring.settings)
-        (note,) = Path(wiring.settings.spool_dir, "told").glob("*/*.1")
-        note.rename(note.with_suffix(".99999999999"))
-        row = deliver(wiring, job_id)
-        assert len(sink.calls) == 2
-    assert row.status is DeliveryStatus.DELIVERED
+def test_what_waited_longest_is_sent_first(wiring: Wiring, key: NewKey) -> None:
+    ids = [owed(wiring, key, "http://127.0.0.1:9/hook") for _ in range(3)]
+    assert [one.job_id for run in wiring.deliver.claim(1) for one in run.owed] == ids

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from web.browser import log_in
 from web.facade import Facade
 from web.gunicorn_process import GunicornProcess
+from web.sent_job import Sent, sent_job
 
 from service.keys import NewKey
 from service.settings import load_settings
@@ -71,3 +72,9 @@ def bearer(web: GunicornProcess, web_environment: dict[str, str]) -> Iterator[st
 def browser(client: FlaskClient, key: NewKey) -> FlaskClient:
     """A person of the project `default`, logged in."""
     return log_in(client, key)
+
+
+@pytest.fixture
+def sent(wiring: Wiring, key: NewKey) -> Sent:
+    """A job whose paid POST may be on the wire."""
+    return sent_job(wiring, key)

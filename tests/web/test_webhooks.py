@@ -5,17 +5,15 @@ import hmac
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-import pytest
 from conftest import Api
-from factories import attempt_id, enqueue, events, job
+from factories import enqueue, events, job
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 from sqlalchemy import select
+from web.sent_job import Sent, sent_job
 
 from service.ids import Kind, new_id, public_id
 from service.keys import NewKey
@@ -29,38 +27,6 @@ from service.wiring import Wiring
 
 READY = {"id": "task-1", "status": "Ready", "result": {"sample": "http://127.0.0.1:9/a.png"}}
 ENDED = {"id": "task-1", "status": "Error"}
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A job whose paid POST may be on the wire, and what Flux was told about it."""
-
-    job_id: UUID
-    token: str
-    secret: str
-
-    @property
-    def path(self) -> str:
-        return f"/webhooks/flux/{self.token}"
-
-    def proof(self) -> dict[str, str]:
-        return {"X-Webhook-Secret": self.secret}
-
-    def signature(self, body: bytes) -> str:
-        return hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
-
-
-def sent_job(wiring: Wiring, key: NewKey) -> Sent:
-    """Commit the intent to pay for a job, as a worker does before it sends."""
-    job_id = enqueue(wiring, key)
-    wiring.submit.claim(10)
-    signer, attempt = wiring.webhook_signer, attempt_id(wiring, job_id)
-    return Sent(job_id, signer.token(attempt), signer.secret(attempt))
-
-
-@pytest.fixture
-def sent(wiring: Wiring, key: NewKey) -> Sent:
-    return sent_job(wiring, key)
 
 
 def post(client: FlaskClient, sent: Sent, body: object, headers: Mapping[str, str] | None) -> Any:  # noqa: ANN401

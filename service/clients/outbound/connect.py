@@ -74,6 +74,8 @@ def _tls_words(error: OSError | ValueError) -> str:
             return "took too long"
         case ssl.SSLCertVerificationError():
             return f"the certificate is refused, {error.verify_message}"
+        case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "HTTP_REQUEST" | "RECORD_LAYER_FAILURE"):
+            return "no TLS is spoken there"
         case ssl.SSLError():
             return str(error.reason).replace("_", " ").lower()
         case OSError(strerror=str(words)):

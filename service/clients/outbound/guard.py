@@ -29,7 +29,12 @@ class AddressGuard:
     ) -> None:
         self._allowed_networks = tuple(allowed_networks)
         self._own_names = frozenset(name.lower() for name in own_names)
+        self._lookup = lookup
         self._resolver = Resolver(lookup)
+
+    def apart(self) -> "AddressGuard":
+        """Return a guard with the same rules whose look-ups wait for none of this one's."""
+        return AddressGuard(self._allowed_networks, own_names=self._own_names, lookup=self._lookup)
 
     def parse(self, url: str) -> Target:
         """Judge all that can be judged without DNS: form, port, name, and an address written out.

@@ -70,7 +70,7 @@ class Enqueue(Check):
             request.model,
             request.input,
             provider=request.provider,
-            callback_url=request.callback_url,
+            callback_url=request.callback_url if request.callback_is_named else None,
         ).whole("The job was not accepted; nothing was spent.")
         kept = self.inputs.keep(project_id, checked.cleaned, checked.examined)
         job_id = new_id()

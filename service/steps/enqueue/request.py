@@ -25,6 +25,8 @@ class JobRequest:
     #: Who shall be paid; None leaves it to us.
     provider: str | None = None
     callback_url: str | None = None
+    #: Whether the request says so itself: a project's own address was judged when it was chosen.
+    callback_is_named: bool = True
     callback_events: list[str] = field(default_factory=lambda: list(DEFAULT_CALLBACK_EVENTS))
     callback_form: CallbackForm = CallbackForm.STANDARD
     #: Sent back in the headers of a callback of Flux's form.

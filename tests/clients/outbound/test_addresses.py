@@ -33,22 +33,22 @@ def expected_by_iana(address: IPv4Address | IPv6Address) -> bool:
     )
 
 
-def test_random_ipv4_addresses_are_public_exactly_where_iana_says() -> None:
+def test_random_ipv4_addresses_are_public_exactly_where_iana_says(rounds: int) -> None:
     dice = random.Random(20261122)  # noqa: S311 - a test's choice, no secret
     special = [10 << 24, 127 << 24, 0xA9FE0000, 0xC0000000, 0xC6330000, 0xCB007100, 0x64400000]
-    values = [dice.getrandbits(32) for _ in range(20_000)]
-    values += [block + dice.getrandbits(17) for block in special for _ in range(500)]
+    values = [dice.getrandbits(32) for _ in range(20_000 * rounds)]
+    values += [block + dice.getrandbits(17) for block in special for _ in range(500 * rounds)]
 
     wrong = [a for a in map(IPv4Address, values) if is_public(a) != expected_by_iana(a)]
 
     assert wrong == []
 
 
-def test_random_ipv6_addresses_are_public_exactly_where_iana_says() -> None:
+def test_random_ipv6_addresses_are_public_exactly_where_iana_says(rounds: int) -> None:
     dice = random.Random(20261122)  # noqa: S311 - a test's choice, no secret
     heads = [0x2001, 0x2002, 0x2620, 0x3FFF, 0x2000, 0x64, 0, 0xFE80, 0xFC00, 0x5F00, 0xFF02]
-    values = [dice.getrandbits(128) for _ in range(5_000)]
-    values += [head << 112 | dice.getrandbits(112) for head in heads for _ in range(500)]
+    values = [dice.getrandbits(128) for _ in range(5_000 * rounds)]
+    values += [head << 112 | dice.getrandbits(112) for head in heads for _ in range(500 * rounds)]
     values += [0x20010DB8 << 96 | dice.getrandbits(96), 0x2620004F8000 << 80 | dice.getrandbits(80)]
 
     wrong = [a for a in map(IPv6Address, values) if is_public(a) != expected_by_iana(a)]

@@ -7,6 +7,7 @@ import string
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 from typing import Any
@@ -174,26 +175,60 @@ def test_a_resolver_that_hangs_is_left_behind_in_time() -> None:
     release.set()
 
 
-def test_hanging_look_ups_are_bounded_in_number() -> None:
+def test_hanging_look_ups_are_bounded_in_number_one_for_each_name() -> None:
     release = threading.Event()
 
     def hangs(name: str) -> list[str]:
-        release.wait(30)
+        if name.startswith("slower"):
+            release.wait(30)
         return ["8.8.8.8"]
 
     subject = guard(lookup=hangs)
-    target = subject.parse("https://slow.partner.com/")
-    before = threading.active_count()
+    slow = [subject.parse(f"https://slower{number}.partner.com/") for number in range(40)]
     for _ in range(40):
+        with pytest.raises(NameNotResolved, match="took longer"):
+            subject.resolve(slow[0], 0.01)
+    assert looking_up("slower") == 1
+    quick = subject.parse("https://quick.partner.com/")
+    assert subject.resolve(quick, 5.0) == [IPv4Address("8.8.8.8")]
+    for target in slow[1:]:
         with pytest.raises(NameNotResolved):
             subject.resolve(target, 0.01)
-    assert threading.active_count() - before <= 32
+    assert looking_up("slower") == 32
 
     release.set()
-    assert subject.resolve(target, 5.0) == [IPv4Address("8.8.8.8")]
+    for target in (*slow, quick):
+        assert subject.resolve(target, 5.0) == [IPv4Address("8.8.8.8")]
 
 
-def test_mutated_urls_have_the_host_that_other_parsers_see_or_are_refused() -> None:
+def looking_up(beginning: str) -> int:
+    """Return how many look-ups of such names are under way."""
+    names = [thread.name for thread in threading.enumerate()]
+    return sum(name.startswith(f"resolve {beginning}") for name in names)
+
+
+def test_who_asks_for_a_name_that_is_being_looked_up_hears_the_same_answer() -> None:
+    release, asked = threading.Event(), []
+
+    def waits(name: str) -> list[str]:
+        asked.append(name)
+        release.wait(30)
+        return ["8.8.8.8"]
+
+    subject = guard(lookup=waits)
+    target = subject.parse("https://partner.com/")
+    with pytest.raises(NameNotResolved):
+        subject.resolve(target, 0.01)
+    with ThreadPoolExecutor() as pool:
+        answers = [pool.submit(subject.resolve, target, 5.0) for _ in range(4)]
+        release.set()
+        assert [one.result() for one in answers] == [[IPv4Address("8.8.8.8")]] * 4
+    assert asked[0] == "partner.com"
+    # whoever came after the answer asked anew
+    assert len(asked) <= 5
+
+
+def test_mutated_urls_have_the_host_that_other_parsers_see_or_are_refused(rounds: int) -> None:
     dice = random.Random(7)  # noqa: S311 - a test's choice, no secret
     seeds = [
         row["url"]
@@ -203,7 +238,7 @@ def test_mutated_urls_have_the_host_that_other_parsers_see_or_are_refused() -> N
     ]
     letters = string.printable + "@@@:://[[]]\\\\%%..##??\u2460\uff0e\u3002\x00"
     subject, accepted = guard(), 0
-    for _ in range(20_000):
+    for _ in range(20_000 * rounds):
         url = list(dice.choice(seeds))
         for _ in range(dice.randint(1, 3)):
             url.insert(dice.randint(0, len(url)), dice.choice(letters))
@@ -216,7 +251,7 @@ def test_mutated_urls_have_the_host_that_other_parsers_see_or_are_refused() -> N
             continue
         accepted += 1
         assert_read_alike(target, text)
-    assert accepted > 500
+    assert accepted > 500 * rounds
 
 
 def assert_read_alike(target: Target, url: str) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[2]))
 
 from egress import audit
+from secrecy import witness
 
 sys.path.pop()
 audit.install()
+witness.install()
