@@ -4,6 +4,7 @@
 takes. README.md lists the same names; a test compares the two.
 """
 
+import resource
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -252,11 +253,14 @@ def _web_address(value: str) -> str:
 
 
 def load_settings() -> Settings:
-    """Read and check the environment.
+    """Read and check the environment; from here on the process leaves no core dump.
 
     Raises:
         SettingsError: a variable is missing or wrong; the text has a line for each and no values.
     """
+    # a dump of the memory would hold every secret
+    _, hard_bytes = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard_bytes))
     try:
         return Settings()
     except ValidationError as error:

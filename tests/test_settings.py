@@ -1,5 +1,6 @@
 """Settings: read once, checked at the start, and an error names the variable, never its value."""
 
+import resource
 from collections.abc import Mapping
 
 import pytest
@@ -153,3 +154,12 @@ def test_keys_come_newest_first_and_are_hidden(monkeypatch: pytest.MonkeyPatch) 
     assert settings.signing_keys == [newest, NEEDED["SECRET_KEY"]]
     assert "canary" not in repr(settings)
     assert newest not in repr(settings)
+
+
+def test_a_process_that_knows_the_settings_leaves_no_core_dump(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, hard_bytes = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (hard_bytes, hard_bytes))
+    load(monkeypatch)
+    assert resource.getrlimit(resource.RLIMIT_CORE) == (0, hard_bytes)
