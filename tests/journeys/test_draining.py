@@ -39,6 +39,8 @@ def downloading(service: RunningService, simulator: Simulator, bytes_per_second:
     )
     job_id = service.enqueue(input={"prompt": prompt, "width": 256, "height": 256})
     spool = Path(service.environment["DARKROOM_HOME"]) / "spool" / "results"
+    # a worker that starts writes the folder's name in the same way
+    wait_until(lambda: service.job(job_id)["status"], "storing".__eq__, 30)
     wait_until(lambda: list(spool.glob("*.part")), bool, 30)
     return job_id
 
