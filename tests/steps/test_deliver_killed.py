@@ -35,6 +35,20 @@ def test_whom_a_worker_told_that_was_killed_before_it_kept_that_hears_the_same_i
     assert (row.status, row.tries) == (DeliveryStatus.DELIVERED, 1)
 
 
+def test_what_is_asked_for_again_is_sent_whatever_a_killed_worker_had_noted_and_not_cleared_away(
+    wiring: Wiring, key: NewKey
+) -> None:
+    with WebhookSink() as sink:
+        job_id = owed(wiring, key, sink.url)
+        be_killed_at("deliver.after_record", wiring.settings)
+        (row,) = deliveries(wiring, job_id)
+        assert row.status is DeliveryStatus.DELIVERED
+        wiring.redeliver.one(row.project_id, row.id)
+        row = deliver(wiring, job_id)
+        assert len(sink.calls) == 2
+    assert (row.status, row.tries) == (DeliveryStatus.DELIVERED, 2)
+
+
 def test_whom_a_killed_worker_has_not_reached_is_told_by_the_next(
     wiring: Wiring, key: NewKey
 ) -> None:

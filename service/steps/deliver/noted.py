@@ -14,6 +14,7 @@ from sqlalchemy import (
     TableValuedAlias,
     Text,
     Uuid,
+    and_,
     bindparam,
     case,
     column,
@@ -50,7 +51,7 @@ class Noted:
 def note(tx: Transaction, tries: Sequence[Noted]) -> None:
     """Write tries down, but those that are noted already or come after the end.
 
-    A success ends a delivery whatever its number: two workers may have had it at once.
+    A success ends its schedule whatever its number: two workers may have had it at once.
     """
     # a killed worker may have left the same try twice; a success counts more than a failure
     single = {one.delivery_id: one for one in sorted(tries, key=_by_success)}
@@ -70,9 +71,8 @@ def note(tx: Transaction, tries: Sequence[Noted]) -> None:
         for one in single.values()
     ]
     taken = tx.rows(_NOTE, {"said": said})
-    of = {one.delivery_id: one.one for one in tries}
     for row in taken:
-        outcome = "delivered" if of[row.delivery_id].succeeded else "failed"
+        outcome = "delivered" if single[row.delivery_id].one.succeeded else "failed"
         tx.count_after_commit(CALLBACK_TRIES.labels(outcome=outcome).inc)
 
 
@@ -139,7 +139,10 @@ def _tried() -> CTE:
             Delivery.id.in_(select(_held().c.id)),
             Delivery.id == _SAID.c.delivery_id,
             Delivery.status == DeliveryStatus.PENDING,
-            or_(has_succeeded, Delivery.tries == _SAID.c.number - 1),
+            or_(
+                Delivery.tries == _SAID.c.number - 1,
+                and_(has_succeeded, Delivery.began_at == _SAID.c.began_at),
+            ),
         )
         .values(
             status=case((in_schedule, _SAID.c.status), else_=Delivery.status),
