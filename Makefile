@@ -13,7 +13,7 @@ export UV_NO_PROGRESS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: run test chaos points scenarios hostile bugs models check lint format lock clean
+.PHONY: run test chaos points scenarios hostile fuzz contract bugs models check lint format lock clean
 .DELETE_ON_ERROR:
 
 # Many tests wait for real processes, and four at a time on a busy machine can spoil one that is sound.
@@ -40,6 +40,14 @@ hostile: $(INSTALLED)  ## many more random addresses, URLs and forged calls than
 	$(BIN)/pytest -n 2 --rounds 10 tests/clients/outbound/test_addresses.py tests/clients/outbound/test_guard.py
 	$(BIN)/pytest -n 2 --timeout 3600 --rounds 50 tests/signing/test_verification.py
 	$(BIN)/pytest -n 2 --timeout 3600 --rounds 1000 tests/web/test_webhooks_forged.py
+
+fuzz: $(INSTALLED)  ## 20,000 hostile connections, 100,000 mutated requests, 10,000 repeats whose answers are cut; some minutes
+	$(BIN)/pytest -s --rounds 20 tests/web/fuzz/test_raw_fuzz.py
+	$(BIN)/pytest -s --rounds 50 tests/web/fuzz/test_api_fuzz.py
+	$(BIN)/pytest -s --rounds 10 tests/journeys/test_repeats.py
+
+contract: $(INSTALLED)  ## what openapi.json allows and forbids, over 100,000 requests; about an hour
+	$(BIN)/pytest -s --timeout 7200 --rounds 275 tests/web/test_contract.py
 
 bugs: $(INSTALLED)  ## thirteen bugs, put in one at a time: the harness has to find each; make bugs ARGS=sweep
 	PYTHONPATH=tests $(BIN)/python -m chaos.bugs $(ARGS)

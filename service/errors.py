@@ -2,8 +2,10 @@
 
 ServiceError
 ├─ CallerError            shown to the caller as a problem document (4xx, 503)
-│  ├─ InvalidRequest      ├─ UnknownCaller       ├─ NotFound
-│  ├─ IdempotencyConflict ├─ NotCancelable
+│  ├─ InvalidRequest      ├─ UnknownCaller  ├─ OutOfScope
+│  ├─ NotFound            ├─ Gone
+│  ├─ IdempotencyConflict ├─ NotCancelable  ├─ NotRetryable
+│  ├─ RateLimited         ├─ QueueFull      ├─ CreditsSpent
 │  └─ Busy
 ├─ RejectedWebhook        one answer for every reason; the reason is only logged
 ├─ TransientError         try again later
@@ -39,6 +41,8 @@ class CallerError(ServiceError):
 
     detail: str
     errors: list[FieldError] = field(default_factory=list)
+    #: When the same may be sent again with another outcome, where that is known.
+    retry_after_seconds: int | None = None
 
     status = 400
     code = "bad_request"
@@ -89,12 +93,52 @@ class UnknownCaller(CallerError):
     title = "A valid API key is needed"
 
 
+class OutOfScope(CallerError):
+    """The key is good, but not for this."""
+
+    status = 403
+    code = "out_of_scope"
+    title = "The API key may not do this"
+
+
+class RateLimited(CallerError):
+    """The project has sent as many requests in this minute as it may."""
+
+    status = 429
+    code = "rate_limited"
+    title = "Too many requests"
+
+
+class QueueFull(CallerError):
+    """The project has as many jobs in its queue as it may."""
+
+    status = 429
+    code = "queue_full"
+    title = "Too many jobs in the queue"
+
+
+class CreditsSpent(CallerError):
+    """What the project may spend in a day would be exceeded; nothing was spent."""
+
+    status = 429
+    code = "credits_spent"
+    title = "The day's credits are spent"
+
+
 class NotFound(CallerError):
     """No such thing in this project; another project's id answers exactly the same."""
 
     status = 404
     code = "not_found"
     title = "Not found"
+
+
+class Gone(CallerError):
+    """It was there and has been deleted."""
+
+    status = 410
+    code = "gone"
+    title = "Gone"
 
 
 class IdempotencyConflict(CallerError):
@@ -111,6 +155,14 @@ class NotCancelable(CallerError):
     status = 409
     code = "not_cancelable"
     title = "The job can no longer be canceled"
+
+
+class NotRetryable(CallerError):
+    """The job has not ended, so it may still bring an image."""
+
+    status = 409
+    code = "not_retryable"
+    title = "The job cannot be tried again yet"
 
 
 class Busy(CallerError):

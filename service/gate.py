@@ -101,8 +101,8 @@ def turns() -> CTE:
     """Select and lock the queued jobs whose turn it is, no more of any pool than it has free.
 
     Projects take turns, and what a project has upstream already counts as turns taken. Within a
-    project priority decides, then time. Costs the same however long the queue is. Takes the
-    parameters of `asked`.
+    project priority decides, then time; none has more upstream than it may. Costs the same however
+    long the queue is. Takes the parameters of `asked`.
     """
     of_provider = jobs.c.provider == bindparam("of_provider")
     pools = (
@@ -112,9 +112,10 @@ def turns() -> CTE:
         .table_valued(column("pool", Text), column("free", Integer), name="pools")
         .render_derived()
     )
+    # at all providers: a project's own limit is one for all of them
     held = (
         select(jobs.c.project_id, func.count().label("turns"))
-        .where(of_provider, jobs.c.status.in_(sorted(HOLDS_SLOT)))
+        .where(jobs.c.status.in_(sorted(HOLDS_SLOT)))
         .group_by(jobs.c.project_id)
         .subquery()
     )
@@ -139,7 +140,14 @@ def turns() -> CTE:
     )
     turn = func.coalesce(held.c.turns, 0) + in_project
     queue = (
-        select(waiting.c.id, waiting.c.due_at, pools.c.pool, pools.c.free, turn.label("turn"))
+        select(
+            waiting.c.id,
+            waiting.c.due_at,
+            pools.c.pool,
+            pools.c.free,
+            Project.max_active,
+            turn.label("turn"),
+        )
         .select_from(Project)
         .join(pools, true())
         .join(waiting, true())
@@ -149,7 +157,8 @@ def turns() -> CTE:
     in_pool = func.row_number().over(
         partition_by=queue.c.pool, order_by=(queue.c.turn, queue.c.due_at)
     )
-    placed = select(queue, in_pool.label("place")).subquery()
+    allowed = or_(queue.c.max_active.is_(None), queue.c.turn <= queue.c.max_active)
+    placed = select(queue, in_pool.label("place")).where(allowed).subquery()
     fair = (
         select(placed.c.id)
         .where(placed.c.place <= placed.c.free)

@@ -4,13 +4,13 @@ UUIDv7 (RFC 9562) grows with time, so an id is also the order of creation and a 
 """
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-__all__ = ["Kind", "first_id", "new_id", "public_id", "read_id"]
+__all__ = ["CLOCKS_DIFFER", "Kind", "first_id", "new_id", "public_id", "read_id"]
 
 
 class Kind(StrEnum):
@@ -22,7 +22,12 @@ class Kind(StrEnum):
     DELIVERY = "dlv"
     KEY = "key"
     BATCH = "bat"
+    SHARE = "shr"
 
+
+#: By how much the clock of who made an id may be away from the database's: with more, callers would
+#: refuse what is signed by it.
+CLOCKS_DIFFER = timedelta(minutes=5)
 
 _HEX = re.compile(r"[0-9a-f]{32}", re.ASCII)
 

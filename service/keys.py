@@ -3,16 +3,20 @@
 import hashlib
 import re
 import secrets
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Executable, bindparam, func, select, update
+from sqlalchemy import ARRAY, Executable, Row, Uuid, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from service.database import Database
-from service.errors import UnknownCaller
+from service.clock import seconds
+from service.database import Database, Transaction
+from service.errors import OutOfScope, UnknownCaller
 from service.ids import Kind, new_id, public_id, read_id
-from service.models import ApiKey, Project
+from service.models import ApiKey, Project, Scope
 from service.signing.callback import new_callback_secret
 
 #: 256 random bits; enough that a plain hash of it needs no salt.
@@ -21,6 +25,8 @@ _PREFIX_CHARS = 10
 _KEY = re.compile(r"dk_[A-Za-z0-9_-]{20,120}", re.ASCII)
 #: During rotation the old secret signs beside the new one.
 MAX_LIVE_SECRETS = 2
+#: How exactly `last_used_at` is kept, seconds.
+USED_TO_SECONDS = 60.0
 #: Part of object keys and addresses.
 PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 
@@ -35,6 +41,14 @@ class Caller:
     #: Where its jobs call that name no address of their own, and of what; empty: of every end.
     callback_url: str | None
     callback_events: list[str]
+    scopes: Collection[str]
+    requests_per_minute: int
+
+    def require(self, scope: Scope) -> None:
+        """Raise OutOfScope if the key is not for this."""
+        if scope not in self.scopes:
+            has = ", ".join(self.scopes)
+            raise OutOfScope(f"This takes a key with the scope `{scope}`; this one has: {has}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +67,13 @@ class Keys:
 
     database: Database
 
-    def create(self, project: str) -> NewKey:
+    def create(
+        self,
+        project: str,
+        *,
+        scopes: Collection[Scope] = tuple(Scope),
+        expires_at: datetime | None = None,
+    ) -> NewKey:
         """Return a new key of a project, which is made if it is new.
 
         Raises:
@@ -61,8 +81,6 @@ class Keys:
         """
         if not PROJECT_NAME.fullmatch(project):
             raise ValueError("a project's name is 1 to 40 of a-z, 0-9 and hyphen")
-        api_key = "dk_" + secrets.token_urlsafe(_KEY_BYTES)
-        key_id = new_id()
         with self.database.transaction() as tx:
             new = insert(Project).values(
                 id=new_id(), name=project, callback_secrets=[new_callback_secret()]
@@ -71,15 +89,16 @@ class Keys:
             row = tx.first(
                 select(Project.id, Project.callback_secrets).where(Project.name == project)
             )
-            tx.execute(
-                insert(ApiKey).values(
-                    id=key_id,
-                    project_id=row.id,
-                    prefix=api_key[:_PREFIX_CHARS],
-                    sha256=_sha256(api_key),
-                )
-            )
+            key_id, api_key = _add(tx, row.id, scopes, expires_at)
         return NewKey(project, public_id(Kind.KEY, key_id), api_key, row.callback_secrets[0])
+
+    def add(
+        self, project_id: UUID, scopes: Collection[Scope], expires_at: datetime | None
+    ) -> tuple[Row[Any], str]:
+        """Return a further key of a project that is there, and the key itself."""
+        with self.database.transaction() as tx:
+            key_id, api_key = _add(tx, project_id, scopes, expires_at)
+            return tx.first(_LISTED.where(ApiKey.id == key_id)), api_key
 
     def caller(self, api_key: str) -> Caller:
         """Return who holds a key; found by its hash, so the comparison tells no time.
@@ -96,38 +115,41 @@ class Keys:
         """Return who a logged-in browser is, unless its key was revoked meanwhile."""
         return self._find(_BY_ID, key_id)
 
+    def living(self, key_ids: Collection[UUID]) -> set[UUID]:
+        """Return those of some keys that are neither revoked nor expired."""
+        with self.database.transaction() as tx:
+            return {row.id for row in tx.rows(_LIVING, {"keys": list(key_ids)})}
+
     def _find(self, statement: Executable, key: bytes | UUID) -> Caller | None:
         with self.database.transaction() as tx:
             row = tx.first(statement, {"key": key})
-        return None if row is None else Caller(*row)
+            if row is None:
+                return None
+            *known, was_used = row
+            if not was_used:
+                tx.execute(_USED, {"key": row.key_id})
+        return Caller(*known)
 
-    def listing(self) -> list[dict[str, str]]:
-        """Return every key without its secret part."""
+    def listing(self) -> Sequence[Row[Any]]:
+        """Return every key of every project, oldest first."""
         with self.database.transaction() as tx:
-            rows = tx.rows(
-                select(ApiKey.id, ApiKey.prefix, ApiKey.created_at, ApiKey.revoked_at, Project.name)
-                .join(Project, ApiKey.project_id == Project.id)
-                .order_by(ApiKey.id)
-            )
-        return [
-            {
-                "id": public_id(Kind.KEY, row.id),
-                "project": row.name,
-                "prefix": row.prefix,
-                "created_at": row.created_at.isoformat(timespec="seconds"),
-                "status": "active" if row.revoked_at is None else "revoked",
-            }
-            for row in rows
-        ]
+            return tx.rows(_LISTED.order_by(ApiKey.id))
 
-    def revoke(self, key_id: str) -> bool:
+    def of(self, project_id: UUID) -> Sequence[Row[Any]]:
+        """Return a project's keys, oldest first."""
+        with self.database.transaction() as tx:
+            return tx.rows(_LISTED.where(ApiKey.project_id == project_id).order_by(ApiKey.id))
+
+    def revoke(self, key_id: str, project_id: UUID | None = None) -> bool:
         """Make a key useless at once; its jobs go on. False if there is no such active key."""
         found = read_id(Kind.KEY, key_id)
         if found is None:
             return False
+        wanted = [ApiKey.id == found, ApiKey.revoked_at.is_(None)]
+        if project_id is not None:
+            wanted.append(ApiKey.project_id == project_id)
         with self.database.transaction() as tx:
-            revoke = update(ApiKey).where(ApiKey.id == found, ApiKey.revoked_at.is_(None))
-            return tx.execute(revoke.values(revoked_at=func.now())) > 0
+            return tx.execute(update(ApiKey).where(*wanted).values(revoked_at=func.now())) > 0
 
     def project(self, name: str) -> UUID | None:
         """Return the id of a project, None if there is none of that name."""
@@ -163,6 +185,10 @@ class Keys:
             )
 
 
+_IS_GOOD = (
+    ApiKey.revoked_at.is_(None),
+    or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()),
+)
 _CALLER = (
     select(
         Project.id,
@@ -170,12 +196,60 @@ _CALLER = (
         ApiKey.id.label("key_id"),
         Project.callback_url,
         Project.callback_events,
+        ApiKey.scopes,
+        Project.requests_per_minute,
+        (ApiKey.last_used_at > func.now() - seconds(USED_TO_SECONDS)).label("was_used"),
     )
     .join(ApiKey, ApiKey.project_id == Project.id)
-    .where(ApiKey.revoked_at.is_(None))
+    .where(*_IS_GOOD)
 )
 _BY_KEY = _CALLER.where(ApiKey.sha256 == bindparam("key"))
 _BY_ID = _CALLER.where(ApiKey.id == bindparam("key"))
+_LIVING = select(ApiKey.id).where(
+    ApiKey.id == func.any(bindparam("keys", type_=ARRAY(Uuid))), *_IS_GOOD
+)
+#: One of those who use a key at the same time is enough to say so.
+_USED = (
+    update(ApiKey)
+    .where(
+        ApiKey.id.in_(
+            select(ApiKey.id)
+            .where(ApiKey.id == bindparam("key"))
+            .with_for_update(skip_locked=True)
+            .scalar_subquery()
+        )
+    )
+    .values(last_used_at=func.now())
+)
+_LISTED = select(
+    ApiKey.id,
+    ApiKey.prefix,
+    ApiKey.scopes,
+    ApiKey.created_at,
+    ApiKey.expires_at,
+    ApiKey.last_used_at,
+    ApiKey.revoked_at,
+    (ApiKey.expires_at <= func.now()).label("has_expired"),
+    Project.name.label("project"),
+).join(Project, ApiKey.project_id == Project.id)
+
+
+def _add(
+    tx: Transaction, project_id: UUID, scopes: Collection[Scope], expires_at: datetime | None
+) -> tuple[UUID, str]:
+    api_key = "dk_" + secrets.token_urlsafe(_KEY_BYTES)
+    key_id = new_id()
+    tx.execute(
+        insert(ApiKey).values(
+            id=key_id,
+            project_id=project_id,
+            prefix=api_key[:_PREFIX_CHARS],
+            sha256=_sha256(api_key),
+            scopes=[scope for scope in Scope if scope in scopes],
+            expires_at=expires_at,
+        )
+    )
+    return key_id, api_key
 
 
 def _sha256(api_key: str) -> bytes:

@@ -1,6 +1,7 @@
 """The names that go over the broker: one doorbell per lane, and the clock's sweep and discard.
 
-A message carries nothing. It says "this lane has work"; which work, PostgreSQL knows.
+A message carries nothing. It says "this lane has work"; which work, PostgreSQL knows. Only
+`enqueue` is no doorbell: it is a job that a caller hands in over the broker.
 """
 
 from enum import StrEnum
@@ -9,6 +10,7 @@ from enum import StrEnum
 class Message(StrEnum):
     """A Celery task name; sender and worker share nothing but this string."""
 
+    ENQUEUE = "darkroom.enqueue"
     SUBMIT = "darkroom.submit"
     POLL = "darkroom.poll"
     STORE = "darkroom.store"

@@ -20,6 +20,10 @@ from service.messages import Message
 #: Queue of the lanes that wait for the world, and queue of what computes or can wait itself.
 IO_QUEUE = "io"
 IMAGES_QUEUE = "images"
+#: Queue of jobs that callers hand in over the broker.
+ENQUEUE_QUEUE = "enqueue"
+#: Of these a message that a worker took and did not end is given to another after so long.
+LETTER_LEASE_SECONDS = 15
 
 #: A consumer waits for the next message on its socket; a publisher must never make anybody wait.
 CONSUMER_TIMEOUT_SECONDS = 30.0
@@ -58,9 +62,11 @@ def make_celery(broker_url: str, *, socket_timeout_seconds: float) -> Celery:
         task_queues=[
             Queue(name, Exchange(name), routing_key=name, no_ack=True)
             for name in (IO_QUEUE, IMAGES_QUEUE)
-        ],
+        ]
+        + [Queue(ENQUEUE_QUEUE, Exchange(ENQUEUE_QUEUE), routing_key=ENQUEUE_QUEUE)],
         task_default_queue=IO_QUEUE,
         task_routes={
+            Message.ENQUEUE.value: {"queue": ENQUEUE_QUEUE},
             Message.DERIVE.value: {"queue": IMAGES_QUEUE},
             Message.DISCARD.value: {"queue": IMAGES_QUEUE},
         },
@@ -83,6 +89,9 @@ def make_celery(broker_url: str, *, socket_timeout_seconds: float) -> Celery:
             "socket_keepalive": True,
             "health_check_interval": 10,
             "retry_on_timeout": False,
+            "visibility_timeout": LETTER_LEASE_SECONDS,
+            "unacked_restore_interval": LETTER_LEASE_SECONDS / 3,
+            "unacked_restore_throttle": 1,
         },
         enable_utc=True,
         timezone="UTC",

@@ -10,6 +10,11 @@ from service.database import Transaction
 from service.models import Ending, JobEvent
 from service.states import Status
 
+#: The `seq` of an ending that tells of its job's whole batch.
+WHOLE_BATCH = 0
+#: The only line that tells of no state: a job that has succeeded no longer has its image.
+IMAGE_DELETED = "image.deleted"
+
 
 def event_type(status: Status) -> str:
     """Return the event that tells of a state: `job.succeeded`."""

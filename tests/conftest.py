@@ -31,6 +31,7 @@ from service.embedded.stack import running
 from service.embedded.valkey import Valkey
 from service.keys import NewKey
 from service.logs import configure_logs
+from service.patience import WORKERS, Patience
 from service.settings import Settings, load_settings
 from service.web.app import create_app
 from service.wiring import Wiring
@@ -214,11 +215,11 @@ def rewire(settings: Settings, ringing: Ringing) -> Iterator[Rewire]:
     """Make further wirings over the same servers, with some settings changed."""
     made: list[Wiring] = []
 
-    def rewire(**changes: object) -> Wiring:
+    def rewire(*, patience: Patience = WORKERS, **changes: object) -> Wiring:
         changed = settings.model_copy(update=changes)
         keys = [key.get_secret_value() for key in changed.flux_api_key]
         audit.allow_each(changed.flux_api_url, keys)
-        made.append(Wiring(changed, ring=ringing))
+        made.append(Wiring(changed, ring=ringing, patience=patience))
         return made[-1]
 
     yield rewire

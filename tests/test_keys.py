@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import select
 
+from service.documents import api_key
 from service.errors import UnknownCaller
 from service.ids import Kind, read_id
 from service.keys import NewKey
@@ -73,12 +74,12 @@ def test_the_database_holds_no_key_and_the_listing_shows_none(wiring: Wiring, ke
     assert len(row.sha256) == 32
     secret = key.api_key[10:]
     assert secret not in repr(row)
-    (listed,) = wiring.keys.listing()
+    (listed,) = map(api_key, wiring.keys.listing())
     assert listed["id"] == key.key_id
     assert read_id(Kind.KEY, key.key_id) == row.id
     assert secret not in repr(listed)
     wiring.keys.revoke(key.key_id)
-    assert wiring.keys.listing()[0]["status"] == "revoked"
+    assert api_key(wiring.keys.listing()[0])["status"] == "revoked"
 
 
 def test_a_project_name_is_fit_for_an_object_key(wiring: Wiring) -> None:

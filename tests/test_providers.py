@@ -74,6 +74,15 @@ def test_each_provider_has_slots_of_its_own(two: Two, key: NewKey) -> None:
     assert sorted(claimed) == ["bfl", "bfl", "cometapi", "cometapi"]
 
 
+def test_a_projects_own_limit_counts_what_it_has_at_all_of_them(two: Two, key: NewKey) -> None:
+    two.wiring.projects.change("default", {"max_active": 3})
+    for provider in ("cometapi", "bfl"):
+        for _ in range(2):
+            enqueue(two.wiring, key, input=PROMPT, provider=provider)
+    claimed = [intent.provider for intent in two.wiring.submit.claim(10)]
+    assert sorted(claimed) == ["bfl", "cometapi", "cometapi"]
+
+
 def test_a_closed_gate_of_one_does_not_stop_the_other(rewire: Rewire, key: NewKey) -> None:
     with ScriptedPeer(answer(http(402))) as broke, ScriptedPeer(YES) as rich:
         wiring = rewire(

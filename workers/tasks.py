@@ -3,11 +3,12 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
-from celery import Celery
+from celery import Celery, current_task
+from celery.exceptions import Reject
 
-from service.errors import DatabaseUnavailable
+from service.errors import DatabaseUnavailable, TransientError
 from service.logs import get_log
 from service.messages import Message
 from service.wiring import Wiring
@@ -16,6 +17,8 @@ from service.wiring import Wiring
 #: worker that is told to stop waits for its tasks.
 DERIVE_BATCH = 4
 DERIVE_SECONDS = 10.0
+#: A job that can be neither accepted nor refused now is looked at again after so long.
+LETTER_PAUSE_SECONDS = 1.0
 
 log = get_log(__name__)
 
@@ -29,22 +32,17 @@ class Bell(Protocol):
 
 def register(celery: Celery, wiring: Wiring, lanes: Mapping[Message, Bell]) -> None:
     """Give every message its task."""
+    for message, lane in lanes.items():
+        celery.task(name=message.value, shared=False)(lane.ring)
 
-    @celery.task(name=Message.SUBMIT.value, shared=False)
-    def submit() -> None:
-        lanes[Message.SUBMIT].ring()
-
-    @celery.task(name=Message.POLL.value, shared=False)
-    def poll() -> None:
-        lanes[Message.POLL].ring()
-
-    @celery.task(name=Message.STORE.value, shared=False)
-    def store() -> None:
-        lanes[Message.STORE].ring()
-
-    @celery.task(name=Message.DELIVER.value, shared=False)
-    def deliver() -> None:
-        lanes[Message.DELIVER].ring()
+    @celery.task(name=Message.ENQUEUE.value, shared=False, acks_late=True)
+    def enqueue(**said: Any) -> None:  # noqa: ANN401 - as its sender has it
+        try:
+            wiring.letters.take(said, current_task.request.id)
+        except TransientError as error:
+            log.warning("letter_waits", reason=str(error))
+            time.sleep(LETTER_PAUSE_SECONDS)
+            raise Reject(requeue=True) from None
 
     @celery.task(name=Message.DERIVE.value, shared=False)
     def derive() -> None:

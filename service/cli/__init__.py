@@ -9,12 +9,14 @@ from typing import Any
 
 import click
 
+from service.cli.batches import batches
 from service.cli.bucket import reindex, verify
 from service.cli.images import images
 from service.cli.jobs import jobs
 from service.cli.keys import keys
 from service.cli.listen import listen
 from service.cli.models import models, price
+from service.cli.projects import projects
 from service.cli.reconcile import reconcile
 from service.cli.recover import recover
 from service.cli.show import plain
@@ -58,5 +60,7 @@ def simulator(arguments: tuple[str, ...]) -> None:
     run.main(args=list(arguments), prog_name="darkroom simulator")
 
 
-for command in (jobs, images, listen, models, price, keys, reindex, verify, recover, reconcile):
+for command in (jobs, batches, images, listen, models, price):
+    main.add_command(command)
+for command in (keys, projects, reindex, verify, recover, reconcile):
     main.add_command(command)

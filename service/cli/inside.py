@@ -13,12 +13,39 @@ from service.errors import DatabaseUnavailable
 if TYPE_CHECKING:
     from service.database import Database
     from service.keys import Keys
+    from service.projects import Projects
     from service.wiring import Wiring
 
 
 @contextmanager
 def keys_alone() -> Iterator["Keys"]:
-    """Reach the keys in DATABASE_URL, else in the database of dev.json; nothing else is needed.
+    """Reach the keys; nothing but the database is needed.
+
+    Raises:
+        click.ClickException: as `database_alone`.
+    """
+    from service.keys import Keys  # noqa: PLC0415 - seconds, as below
+
+    with database_alone() as database:
+        yield Keys(database)
+
+
+@contextmanager
+def projects_alone() -> Iterator["Projects"]:
+    """Reach the projects; nothing but the database is needed.
+
+    Raises:
+        click.ClickException: as `database_alone`.
+    """
+    from service.projects import Projects  # noqa: PLC0415 - seconds, as below
+
+    with database_alone() as database:
+        yield Projects(database)
+
+
+@contextmanager
+def database_alone() -> Iterator["Database"]:
+    """Reach the database of DATABASE_URL, else the one of dev.json.
 
     Raises:
         click.ClickException: neither names one, or it does not answer.
@@ -27,7 +54,6 @@ def keys_alone() -> Iterator["Keys"]:
     from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
 
     from service.database import Database  # noqa: PLC0415
-    from service.keys import Keys  # noqa: PLC0415
     from service.settings import DatabaseSettings  # noqa: PLC0415
 
     url = os.environ.get("DATABASE_URL") or dev_json().get("database_url")
@@ -39,7 +65,7 @@ def keys_alone() -> Iterator["Keys"]:
     except (ArgumentError, ValueError):
         raise click.ClickException("DATABASE_URL cannot be an address") from None
     with _told(database):
-        yield Keys(database)
+        yield database
 
 
 @contextmanager

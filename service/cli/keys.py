@@ -1,5 +1,6 @@
 """`darkroom keys`: API keys, made and revoked beside the service by whoever has its environment."""
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from service.keys import Keys
 
 
+#: As in `service.models`, which takes long to load.
+SCOPES = ("submit", "read", "manage")
+
+
 @click.group()
 def keys() -> None:
     """Make, list and revoke API keys."""
@@ -20,12 +25,25 @@ def keys() -> None:
 
 @keys.command()
 @click.option("--project", default="default", show_default=True, help="Made if it is new.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(SCOPES),
+    multiple=True,
+    default=SCOPES,
+    show_default=True,
+    help="What the key is for; again for more.",
+)
+@click.option("--days", type=click.IntRange(1, 36500), help="It ends after so many days.")
 @json_option
-def create(project: str, *, as_json: bool) -> None:
+def create(project: str, scopes: tuple[str, ...], days: int | None, *, as_json: bool) -> None:
     """Print a new API key and the project's callback secret; the key is not shown again."""
+    from service.models import Scope  # noqa: PLC0415 - only this command needs it
+
+    ends_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
     with keys_alone() as inside:
         try:
-            new = inside.create(project)
+            new = inside.create(project, scopes=[Scope(one) for one in scopes], expires_at=ends_at)
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--project") from None
     found = {
@@ -45,14 +63,19 @@ def create(project: str, *, as_json: bool) -> None:
 @json_option
 def list_keys(*, as_json: bool) -> None:
     """Print every key without its secret part."""
+    from service.documents import api_key  # noqa: PLC0415 - only this command needs it
+
     with keys_alone() as inside:
-        found = inside.listing()
+        found = [api_key(row) for row in inside.listing()]
     if as_json:
         for key in found:
             show_json(key)
-    else:
-        titles = ("id", "project", "prefix", "created_at", "status")
-        show_table([title.upper() for title in titles], [[key[t] for t in titles] for key in found])
+        return
+    titles = ("id", "project", "prefix", "scopes", "created_at", "last_used_at", "status")
+    rows = [
+        [{**key, "scopes": ",".join(key["scopes"])}[title] for title in titles] for key in found
+    ]
+    show_table([title.upper() for title in titles], rows)
 
 
 @keys.command()

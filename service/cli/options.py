@@ -3,12 +3,16 @@
 import json
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 Command = TypeVar("Command", bound=Callable[..., object])
+
+#: A moment, in UTC; `utc` makes it aware.
+MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -46,6 +50,13 @@ def input_of(
         **({} if prompt is None else {"prompt": prompt}),
         **{name: value_of(text) for name, text in parameters.items()},
     }
+
+
+def utc(
+    _context: click.Context, _option: click.Parameter, value: datetime | None
+) -> datetime | None:
+    """Take a moment as UTC."""
+    return None if value is None else value.replace(tzinfo=UTC)
 
 
 def pairs(

@@ -1,65 +1,59 @@
 """The calls, typed."""
 
-import hashlib
-import json
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Self, cast
-from urllib.parse import urlencode, urlsplit
+from typing import NamedTuple, cast
+from urllib.parse import urlencode
 
-from service.client.documents import Endings, Event, Image, Job, Model, Price, Upload
-from service.client.transport import (
-    ONCE,
-    RETRY_PAUSES_SECONDS,
-    ApiRefused,
-    ApiUnreachable,
-    Transport,
+from service.client.asking import MAX_PAGE_SIZE, Asking, known
+from service.client.documents import (
+    Batch,
+    Endings,
+    Event,
+    Image,
+    Job,
+    JobImage,
+    Model,
+    NewBatch,
+    Price,
+    Upload,
 )
-from service.errors import ServiceError
+from service.client.fetching import fetch
+from service.client.streams import NotStreamed, follow
+from service.client.transport import ONCE, ApiRefused
+from service.states import TERMINAL
 
 #: The longest `Prefer: wait` that the API grants.
 MAX_WAIT_SECONDS = 60
-#: The longest page that the API gives.
-MAX_PAGE_SIZE = 200
+#: The most jobs that the API takes at a time.
+MAX_BATCH_JOBS = 1000
 #: The largest picture that the API takes.
 MAX_UPLOAD_BYTES = 25_000_000
+#: Between two looks at a job that cannot be followed.
+LOOK_EVERY_SECONDS = 2.0
 
-_ID = re.compile(r"\w+", re.ASCII)
 #: No part of it begins with a dot: `..` in a path would mean something else.
 _MODEL_NAME = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)*", re.ASCII)
-_API_KEY = re.compile(r"[\x21-\x7e]+", re.ASCII)
 
 
-class ContentAltered(ServiceError):
-    """The bucket's bytes are not those that were stored."""
+class SubmittedBatch(NamedTuple):
+    """A batch, and whether its key had been used for it before."""
+
+    batch: NewBatch
+    is_replayed: bool
 
 
-class Client:
+class Client(Asking):
     """Calls one Darkroom with one project's key; one instance serves several threads.
 
     Every call raises `ApiRefused` when the API says no and `ApiUnreachable` when there is no
-    answer; after the latter `submit` with the same key finds out what became of the first.
+    answer. After the latter `submit`, `submit_batch` and `retry` with the same key find out what
+    became of the first: a key makes its job, or its batch, once.
     """
-
-    def __init__(self, url: str, api_key: str, *, connections: int = 1) -> None:
-        """Prepare; nothing is sent yet.
-
-        Raises:
-            ValueError: the address or the key cannot be one.
-        """
-        parts = urlsplit(url)
-        # a port that is no number raises by itself
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
-            raise ValueError("the address must be http://host or https://host")
-        if parts.username is not None or parts.query:
-            raise ValueError("the address must hold neither a user name nor a query")
-        if not _API_KEY.fullmatch(api_key):
-            raise ValueError("the API key must be printable ASCII without spaces")
-        self._url = url.rstrip("/")
-        self._key = {"Authorization": f"Bearer {api_key}"}
-        self._transport = Transport(connections)
 
     def submit(
         self, body: Mapping[str, object], idempotency_key: str, *, wait_seconds: int = 0
@@ -74,23 +68,58 @@ class Client:
 
     def job(self, job_id: str) -> Job:
         """Return a job."""
-        return cast("Job", self._ask("GET", f"/v1/jobs/{_known(job_id)}"))
+        return cast("Job", self._ask("GET", f"/v1/jobs/{known(job_id)}"))
 
     def jobs(
         self,
         *,
         status: str | None = None,
         model: str | None = None,
+        batch: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        metadata: Mapping[str, str] | None = None,
         page_size: int = MAX_PAGE_SIZE,
     ) -> Iterator[Job]:
-        """Yield jobs, newest first; pages are fetched as they are needed."""
-        only = {"status": status, "model": model}
+        """Yield jobs, newest first; pages are fetched as they are needed. Moments are aware."""
+        only = {
+            "status": status,
+            "model": model,
+            "batch": batch,
+            "created_after": _moment(created_after),
+            "created_before": _moment(created_before),
+            **{f"metadata.{name}": value for name, value in (metadata or {}).items()},
+        }
         return cast("Iterator[Job]", self._pages("/v1/jobs", only, page_size))
 
     def events(self, job_id: str) -> list[Event]:
         """Return a job's timeline."""
-        document = self._ask("GET", f"/v1/jobs/{_known(job_id)}/events")
+        document = self._ask("GET", f"/v1/jobs/{known(job_id)}/events")
         return cast("list[Event]", document["data"])
+
+    def follow(self, job_id: str, after: int = 0) -> Iterator[Event]:
+        """Yield a job's timeline as it grows, from the event behind `after`, until the job's end.
+
+        A stream that is cut is taken up again. Where none is to be had, the API is asked every two
+        seconds instead.
+        """
+        url = f"{self._url}/v1/jobs/{known(job_id)}/events"
+        try:
+            yield from follow(self._transport, url, self._key, after)
+        except NotStreamed as place:
+            yield from self._asked(job_id, place.seq)
+
+    def _asked(self, job_id: str, after: int) -> Iterator[Event]:
+        while True:
+            # the status first: the lines read after it are all that led to it
+            status = self.job(job_id)["status"]
+            for event in self.events(job_id):
+                if event["seq"] > after:
+                    after = event["seq"]
+                    yield event
+            if status in TERMINAL:
+                return
+            time.sleep(LOOK_EVERY_SECONDS)
 
     def ended(self, after: str | None = None) -> Endings:
         """Return what has ended since a place, oldest first; `now` names the present place."""
@@ -99,35 +128,82 @@ class Client:
 
     def cancel(self, job_id: str) -> Job:
         """Withdraw a queued job; sent once."""
-        path = f"/v1/jobs/{_known(job_id)}/cancel"
+        path = f"/v1/jobs/{known(job_id)}/cancel"
         return cast("Job", self._ask("POST", path, pauses_seconds=ONCE))
+
+    def retry(self, job_id: str, idempotency_key: str) -> Job:
+        """Hand in once more what a job that has ended was to do; return the new job."""
+        path = f"/v1/jobs/{known(job_id)}/retry"
+        headers = {"Idempotency-Key": idempotency_key}
+        return cast("Job", self._ask("POST", path, headers=headers))
+
+    def submit_batch(
+        self,
+        jobs: Sequence[Mapping[str, object]],
+        idempotency_key: str,
+        *,
+        callback_url: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> SubmittedBatch:
+        """Hand in 1 to 1,000 jobs, all or none, or find them again by their key."""
+        body = {
+            "jobs": jobs,
+            **({} if callback_url is None else {"callback_url": callback_url}),
+            **({"metadata": metadata} if metadata else {}),
+        }
+        answer = self._send("POST", "/v1/batches", body, {"Idempotency-Key": idempotency_key})
+        is_replayed = answer.headers.get("Idempotent-Replayed") == "true"
+        return SubmittedBatch(cast("NewBatch", self._document(answer)), is_replayed)
+
+    def batch(self, batch_id: str) -> Batch:
+        """Return a batch."""
+        return cast("Batch", self._ask("GET", f"/v1/batches/{known(batch_id)}"))
+
+    def batches(self, *, page_size: int = MAX_PAGE_SIZE) -> Iterator[Batch]:
+        """Yield batches, newest first; pages are fetched as they are needed."""
+        return cast("Iterator[Batch]", self._pages("/v1/batches", {}, page_size))
+
+    def cancel_batch(self, batch_id: str) -> Batch:
+        """Withdraw those of a batch's jobs that are queued; to say it twice changes nothing."""
+        return cast("Batch", self._ask("POST", f"/v1/batches/{known(batch_id)}/cancel"))
 
     def image(self, image_id: str) -> Image:
         """Return an image's document."""
-        return cast("Image", self._ask("GET", f"/v1/images/{_known(image_id)}"))
+        return cast("Image", self._ask("GET", f"/v1/images/{known(image_id)}"))
 
     def images(self) -> Iterator[Image]:
         """Yield every image's document, newest first; pages are fetched as they are needed."""
-        return cast("Iterator[Image]", self._pages("/v1/images", {}, MAX_PAGE_SIZE))
+        return cast("Iterator[Image]", self._pages("/v1/images", {}))
 
-    def content(self, image: Image) -> bytes:
-        """Return an image's bytes, proved by the document's SHA-256.
+    def delete_image(self, image_id: str) -> None:
+        """Delete an image for good; one that is gone already is as good."""
+        try:
+            self._send("DELETE", f"/v1/images/{known(image_id)}")
+        except ApiRefused as refused:
+            # a first try may have done it and its answer been lost
+            if refused.status != HTTPStatus.GONE:
+                raise
+
+    def fetch(self, image: JobImage, path: Path) -> None:
+        """Save an image's bytes at a path, whole and proved by its SHA-256, or not at all.
+
+        A fetch that was cut left `{path}.part`, from which this one goes on.
 
         Raises:
             ContentAltered: the bucket holds other bytes.
+            FetchedElsewhere: another process is fetching it to the same path.
+            OSError: the file cannot be written.
         """
-        path = f"/v1/images/{_known(image['id'])}/content"
-        redirect = self._transport.send("GET", self._url + path, self._key)
-        place = redirect.headers.get("Location")
-        if redirect.status != HTTPStatus.FOUND or place is None:
-            raise redirect.refusal(self._url)
-        # the key is for the API alone: the bucket sees the presigned URL and nothing else
-        answer = self._transport.send("GET", place, {}, max_body_bytes=image["bytes"] + 1)
-        if answer.status != HTTPStatus.OK:
-            raise ApiRefused(answer.status, f"the bucket answers {answer.status}")
-        if hashlib.sha256(answer.body).hexdigest() != image["sha256"]:
-            raise ContentAltered("the bucket's bytes are not those that were stored")
-        return answer.body
+        content = f"{self._url}/v1/images/{known(image['id'])}/content"
+
+        def place() -> str:
+            answer = self._transport.send("GET", content, self._key)
+            found = answer.headers.get("Location")
+            if answer.status != HTTPStatus.FOUND or found is None:
+                raise answer.refusal(self._url)
+            return found
+
+        fetch(self._transport, place, image, path)
 
     def models(self) -> list[Model]:
         """Return every model in short."""
@@ -157,64 +233,6 @@ class Client:
             raise ApiRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large)
         return cast("Upload", self._ask("POST", "/v1/uploads", content))
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._transport.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _pages(
-        self, path: str, only: Mapping[str, str | None], page_size: int
-    ) -> Iterator[dict[str, Any]]:
-        query = {name: value for name, value in only.items() if value is not None}
-        query["limit"] = str(min(page_size, MAX_PAGE_SIZE))
-        while True:
-            page = self._ask("GET", f"{path}?{urlencode(query, errors='replace')}")
-            yield from page["data"]
-            if page["next"] is None:
-                return
-            query["cursor"] = page["next"]
-
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, object] | bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        *,
-        wait_seconds: int = 0,
-        pauses_seconds: tuple[float, ...] = RETRY_PAUSES_SECONDS,
-    ) -> dict[str, Any]:
-        """Return the document of a 2xx answer."""
-        sent = {**self._key, **(headers or {})}
-        content = body if isinstance(body, bytes) else None
-        if content is not None:
-            sent["Content-Type"] = "application/octet-stream"
-        elif body is not None:
-            sent["Content-Type"] = "application/json"
-            content = json.dumps(body).encode()
-        answer = self._transport.send(
-            method,
-            self._url + path,
-            sent,
-            content,
-            wait_seconds=wait_seconds,
-            pauses_seconds=pauses_seconds,
-        )
-        if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED}:
-            raise answer.refusal(self._url)
-        document = answer.document()
-        if document is None:
-            raise ApiUnreachable(f"what answers at {self._url} is no Darkroom")
-        return document
-
-
-def _known(public_id: str) -> str:
-    """Keep what is no id out of the path, where `..` would mean something else."""
-    if not _ID.fullmatch(public_id):
-        raise ApiRefused(HTTPStatus.NOT_FOUND, f"{public_id[:80]!r} is no id")
-    return public_id
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

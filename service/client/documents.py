@@ -76,6 +76,50 @@ class Job(TypedDict):
     urls: dict[str, str]
 
 
+class Counts(TypedDict):
+    """How many of a batch's jobs there are, and how many in each status."""
+
+    total: int
+    queued: int
+    submitting: int
+    unconfirmed: int
+    generating: int
+    storing: int
+    succeeded: int
+    failed: int
+    canceled: int
+
+
+class BatchCost(TypedDict):
+    """Credits of all of a batch's jobs as decimal strings; None where they are not known."""
+
+    estimated: str | None
+    actual: str | None
+
+
+class Batch(TypedDict):
+    """Jobs that were handed in together; `completed_at` is None until the last has ended."""
+
+    id: str
+    object: str
+    #: `running` or `completed`.
+    status: str
+    created_at: str
+    completed_at: str | None
+    metadata: dict[str, str]
+    counts: Counts
+    cost: BatchCost
+    callback: dict[str, Any] | None
+    urls: dict[str, str]
+
+
+class NewBatch(Batch):
+    """A batch as the answer to its request shows it."""
+
+    #: In the order of the request.
+    job_ids: list[str]
+
+
 class Ending(TypedDict):
     """A job's end, as a callback tells of it."""
 

@@ -26,7 +26,7 @@ MAX_CALLBACK_INPUT_CHARS = 2000
 _SHORT_CHARS = 40
 
 PRIORITIES = {"low": 0, "normal": 1, "high": 2}
-_PRIORITY_NAMES = {number: name for name, number in PRIORITIES.items()}
+PRIORITY_NAMES = {number: name for name, number in PRIORITIES.items()}
 
 Document = dict[str, Any]
 Presign = Callable[[str, str, int], str]
@@ -71,10 +71,10 @@ class Documents:
             "model": row.model,
             "input": row.input,
             "metadata": row.metadata,
-            "priority": _PRIORITY_NAMES[row.priority],
+            "priority": PRIORITY_NAMES[row.priority],
             "on_unconfirmed": row.on_unconfirmed.value,
-            "batch_id": None,
-            "retry_of": None,
+            "batch_id": _id(Kind.BATCH, row.batch_id),
+            "retry_of": _id(Kind.JOB, row.retry_of),
             "parent_image_ids": _image_ids(row.parent_image_ids),
             "created_at": when(row.created_at),
             "start_at": when(row.start_at),
@@ -194,6 +194,10 @@ def when(moment: datetime | None) -> str | None:
 def credits_text(amount: Decimal | None) -> str | None:
     """Return credits as a decimal string without trailing zeros: `4.5`, `3`."""
     return None if amount is None else f"{amount.normalize():f}"
+
+
+def _id(kind: Kind, value: UUID | None) -> str | None:
+    return None if value is None else public_id(kind, value)
 
 
 def _image_ids(ids: Sequence[UUID]) -> list[str]:

@@ -15,7 +15,8 @@ def delivery(row: Any, base_url: str) -> Document:  # noqa: ANN401 - a Row
     return {
         "id": delivery_id,
         "object": "delivery",
-        "job_id": public_id(Kind.JOB, row.job_id),
+        "job_id": None if row.job_id is None else public_id(Kind.JOB, row.job_id),
+        "batch_id": None if row.batch_id is None else public_id(Kind.BATCH, row.batch_id),
         "type": row.type,
         "sequence": row.seq,
         "url": row.url,

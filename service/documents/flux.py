@@ -76,6 +76,9 @@ class FluxDocuments:
         elif row.error_code is not None:
             details = {"code": row.error_code.value, "message": row.error_message}
             document |= {"status": "Error", "details": details}
+        elif row.status is Status.SUCCEEDED:
+            details = {"code": "gone", "message": "the image was deleted"}
+            document |= {"status": "Error", "details": details}
         elif row.status is Status.CANCELED:
             details = {"code": "canceled", "message": "withdrawn before Flux was asked"}
             document |= {"status": "Error", "details": details}

@@ -117,21 +117,27 @@ class Inputs:
         return {**cleaned, **{name: public_id(Kind.UPLOAD, one) for name, one in kept}}
 
     def refer(
-        self, tx: Transaction, project_id: UUID, model: Model, kept: Mapping[str, Any]
+        self,
+        tx: Transaction,
+        project_id: UUID,
+        inputs: Mapping[str, tuple[Model, Mapping[str, Any]]],
     ) -> None:
-        """Let the uploads that an input names live as long as the job of this transaction.
+        """Let the uploads that inputs name live as long as the jobs of this transaction.
+
+        The inputs come by the pointers to them, all of a transaction's at once.
 
         Raises:
             InvalidRequest: one of them has expired meanwhile; roll back.
         """
         named = {
-            name: upload_id
+            f"{pointer}/{name}": upload_id
+            for pointer, (model, kept) in inputs.items()
             for name, value in _pictures(model, kept).items()
             if (upload_id := read_id(Kind.UPLOAD, value)) is not None
         }
         if not named:
             return
-        mine = (uploads.c.project_id == project_id, uploads.c.id.in_(named.values()))
+        mine = (uploads.c.project_id == project_id, uploads.c.id.in_(set(named.values())))
         # only those that could expire are locked, in one order: an upload that many jobs share
         # holds nobody up, and nobody waits in a circle
         mortal = (
@@ -146,10 +152,10 @@ class Inputs:
         )
         lasting = select(uploads.c.id).where(*mine, uploads.c.expires_at.is_(None), is_usable())
         there = {row.id for row in tx.rows(lasting)}
-        if gone := [name for name, upload_id in named.items() if upload_id not in there]:
+        if gone := [place for place, upload_id in named.items() if upload_id not in there]:
             raise InvalidRequest(
-                "The job was not accepted; nothing was spent.",
-                [FieldError(f"/input/{name}", _UNKNOWN) for name in gone],
+                "Nothing was accepted; nothing was spent.",
+                [FieldError(place, _UNKNOWN) for place in gone],
             )
 
     def reads_bytes(self, model: str, given: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from typing import cast
 
 from sqlalchemy import Table
 
+from service.models.batches import Batch
 from service.models.jobs import (
     Attempt,
     CallbackForm,
@@ -17,6 +18,7 @@ from service.models.jobs import (
     Job,
     JobEvent,
 )
+from service.models.removals import Removal, Share
 from service.models.results import (
     HELD_PULSE,
     SPOOL_PULSE,
@@ -31,7 +33,7 @@ from service.models.results import (
     Pulse,
 )
 from service.models.schema import Base
-from service.models.tenants import ApiKey, Project
+from service.models.tenants import ApiKey, Project, RequestCount, Scope, Spending
 from service.models.uploads import Upload
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "Attempt",
     "Balance",
     "Base",
+    "Batch",
     "CallbackForm",
     "CallbackHost",
     "Delivery",
@@ -56,7 +59,13 @@ __all__ = [
     "JobEvent",
     "Project",
     "Pulse",
+    "Removal",
+    "RequestCount",
+    "Scope",
+    "Share",
+    "Spending",
     "Upload",
+    "batches",
     "images",
     "jobs",
     "uploads",
@@ -64,5 +73,6 @@ __all__ = [
 
 #: The tables that statements name most.
 jobs = cast("Table", Job.__table__)
+batches = cast("Table", Batch.__table__)
 images = cast("Table", Image.__table__)
 uploads = cast("Table", Upload.__table__)

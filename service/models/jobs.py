@@ -1,6 +1,6 @@
 """Jobs: the paid request, its attempts, its timeline, and what Flux told us."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -107,6 +107,17 @@ class Job(Base):
     generated_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
 
+    #: No foreign key: a batch is added with its jobs, and goes after them.
+    batch_id: Mapped[UUID | None]
+    #: The job that this one is another try of; it may be gone by now.
+    retry_of: Mapped[UUID | None]
+
+    #: Where its project has a limit: the day whose spending it counts to, and what it counts there.
+    reserved_on: Mapped[date | None]
+    reserved: Mapped[Decimal | None]
+    #: Whether it has ended since that was last put right.
+    is_unsettled: Mapped[bool] = mapped_column(server_default=text("false"))
+
     provider: Mapped[str]
     #: The slots it waits for within its provider's: the model's own, or empty for everybody's.
     pool: Mapped[str] = mapped_column(server_default=text("''"))
@@ -158,6 +169,17 @@ class Job(Base):
         ),
         Index("ix_jobs_listing", "project_id", text("id DESC")),
         Index("ix_jobs_listing_status", "project_id", "status", text("id DESC")),
+        Index("ix_jobs_listing_model", "project_id", "model", text("id DESC")),
+        # most jobs have none, and cost this index nothing
+        Index(
+            "ix_jobs_metadata",
+            "metadata",
+            postgresql_using="gin",
+            postgresql_ops={"metadata": "jsonb_path_ops"},
+            postgresql_where=text("metadata <> '{}'"),
+        ),
+        Index("ix_jobs_batch", "batch_id", "status", postgresql_where=text("batch_id IS NOT NULL")),
+        Index("ix_jobs_unsettled", "id", postgresql_where=text("is_unsettled")),
     )
 
 

@@ -65,6 +65,7 @@ class Image(Base):
 
     __table_args__ = (
         Index("ix_images_listing", "project_id", text("id DESC")),
+        Index("ix_images_listing_model", "project_id", "model", text("id DESC")),
         Index("ix_images_derive", "due_at", postgresql_where=text("due_at IS NOT NULL")),
         # most images have no parent, and cost this index nothing
         Index(
@@ -83,7 +84,10 @@ class Delivery(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
-    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
+    #: None where it tells of a batch, or of a job that was not accepted.
+    job_id: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id"))
+    #: Of its job, or the one it tells of.
+    batch_id: Mapped[UUID | None]
     #: The job's event it tells of.
     seq: Mapped[int]
     type: Mapped[str]
@@ -118,6 +122,9 @@ class Delivery(Base):
             postgresql_where=text("status = 'exhausted'"),
         ),
         Index("ix_deliveries_listing", "project_id", text("id DESC")),
+        Index(
+            "ix_deliveries_batch", "batch_id", "id", postgresql_where=text("batch_id IS NOT NULL")
+        ),
     )
 
 
@@ -144,7 +151,7 @@ class Ending(Base):
     __tablename__ = "endings"
 
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
-    #: The job's event that tells of it.
+    #: The job's event that tells of it; 0 is the end of its batch, whose last it was.
     seq: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
     type: Mapped[str]

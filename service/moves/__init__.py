@@ -10,8 +10,8 @@ asked for this event.
 `values.py` what the database has to compute of it.
 """
 
-from service.moves.changes import add_job, known
+from service.moves.changes import add_job, known, origin_of
 from service.moves.news import Moves
 from service.moves.values import After
 
-__all__ = ["After", "Moves", "add_job", "known"]
+__all__ = ["After", "Moves", "add_job", "known", "origin_of"]

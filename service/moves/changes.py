@@ -128,6 +128,7 @@ class Changes:
             "id": new_id(),
             "project_id": row.project_id,
             "job_id": row.id,
+            "batch_id": row.batch_id,
             "seq": row.event_seq,
             "type": event,
             "url": row.callback_url,
@@ -198,6 +199,7 @@ def _moved(kind: _Kind) -> Executable:
         "error_upstream_status": None,
         # an attempt that was written off may be paid besides, whatever becomes of the next
         "maybe_charged": columns.get("resubmitted", jobs.c.resubmitted),
+        **({"is_unsettled": jobs.c.reserved_on.is_not(None)} if kind.to in TERMINAL else {}),
         **columns,
     }
     moved = update(jobs).where(*conditions).values(values).returning(*jobs.c).cte("moved")

@@ -52,10 +52,10 @@ class CursorSigner:
 
 
 class LinkSigner:
-    """Tokens of links that open one thing without a key: a job's result, or an image's bytes.
+    """Tokens of links that open one thing without a key: a result, an image, a shared link.
 
-    A token names the project besides, so that what it opens is read as that project's own. Keys
-    newest first: the newest signs, all verify.
+    The first two name the project besides, so that what they open is read as that project's own.
+    Keys newest first: the newest signs, all verify.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -63,6 +63,7 @@ class LinkSigner:
         # no serializer: what it compresses begins with a dot, as files do that proxies hide
         self._results = Signer(oldest_first, "darkroom.flux-result.v1", **_SIGNED)
         self._samples = Signer(oldest_first, "darkroom.flux-sample.v1", **_SIGNED)
+        self._shares = Signer(oldest_first, "darkroom.share.v1", **_SIGNED)
 
     def result_token(self, project_id: UUID, job_id: UUID) -> str:
         """Return the token of a job's `polling_url`: always the same, without an end."""
@@ -70,9 +71,8 @@ class LinkSigner:
 
     def project_of_result(self, token: str, job_id: UUID) -> UUID | None:
         """Return the project of a job if the token is the one of its `polling_url`."""
-        try:
-            named = base64_decode(self._results.unsign(token))
-        except BadSignature:
+        named = _opened(self._results, token)
+        if named is None:
             return None
         project, job = UUID(bytes=named[:16]), UUID(bytes=named[16:])
         return project if job == job_id else None
@@ -86,9 +86,30 @@ class LinkSigner:
 
     def sample(self, token: str, now: datetime) -> tuple[UUID, UUID] | None:
         """Return the project and image that a token opens; None if it is not ours or has ended."""
-        try:
-            named = base64_decode(self._samples.unsign(token))
-        except BadSignature:
+        named = _opened(self._samples, token)
+        if named is None:
             return None
         project, image, ends_at = _SAMPLE.unpack(named)
         return (UUID(bytes=project), UUID(bytes=image)) if now.timestamp() < ends_at else None
+
+    def share_token(self, share_id: UUID) -> str:
+        """Return the token of a shared link: always the same; the link's row says how it stands."""
+        return self._shares.sign(base64_encode(share_id.bytes)).decode()
+
+    def share(self, token: str) -> UUID | None:
+        """Return the shared link that a token names; None if it is not ours."""
+        named = _opened(self._shares, token)
+        return None if named is None else UUID(bytes=named)
+
+
+def _opened(signer: Signer, token: str) -> bytes | None:
+    """Return what a token holds if we have signed it, and it is written as we write it."""
+    try:
+        signed = signer.unsign(token)
+    except BadSignature:
+        return None
+    # base64 has several texts for the same bytes; one of them is ours
+    proof = token.rpartition(".")[2]
+    if base64_encode(base64_decode(proof)).decode() != proof:
+        return None
+    return base64_decode(signed)

@@ -21,16 +21,15 @@ from service.faults import fault_point
 from service.ids import Kind, public_id
 from service.logs import get_log
 from service.models import Job, JobEvent, Project, images
-from service.pictures import THUMBNAIL_CONTENT_TYPE, thumbnail
+from service.pictures import THUMBNAIL_CONTENT_TYPE, kept_beside, thumbnail
 from service.poison import MAX_DEATHS
+from service.removals import owe_again
 
 log = get_log(__name__)
 
 #: After so many tries an image stays without a thumbnail; the image itself is safe.
 MAX_TRIES = 5
 RETRY_SECONDS = 30.0
-THUMBNAIL_SUFFIX = ".thumb.webp"
-SIDECAR_SUFFIX = ".json"
 
 
 class Bucket(Protocol):
@@ -105,9 +104,9 @@ class Derive:
     def act(self, claim: Bare) -> Derived:
         """Draw the thumbnail, write the sidecar."""
         began = time.monotonic()
-        stem = claim.key.rpartition(".")[0]
-        thumbnail_key: str | None = stem + THUMBNAIL_SUFFIX
-        sidecar_key: str | None = stem + SIDECAR_SUFFIX
+        thumbnail_key: str | None
+        sidecar_key: str | None
+        thumbnail_key, sidecar_key = kept_beside(claim.key)
         reason, again = None, False
         try:
             body = json.dumps(claim.sidecar, ensure_ascii=False, indent=1).encode()
@@ -148,7 +147,9 @@ class Derive:
                     "sidecar_key": derived.sidecar_key,
                     "wait_seconds": RETRY_SECONDS if derived.again else None,
                 }
-                tx.execute(_MADE, {"of_image": bare.id, **made})
+                if not tx.execute(_MADE, {"of_image": bare.id, **made}):
+                    # it was deleted meanwhile, and what was just put has to go as well
+                    owe_again(tx, bare.id)
         fault_point("derive.after_record")
 
 

@@ -11,9 +11,11 @@ from uuid import UUID
 
 from sqlalchemy import Row, func, select, update
 
+from service.batches import Standing, standing_of
 from service.database import Database, Transaction
 from service.errors import FieldError, InvalidRequest
 from service.models import Ending, Project, images, jobs
+from service.timeline import WHOLE_BATCH
 
 #: Endings that get their places at a time; the next question goes on.
 BATCH = 1000
@@ -30,6 +32,8 @@ class Ended:
     images: Mapping[UUID, list[Row[Any]]]
     position: int
     has_more: bool
+    #: Of endings that tell of a whole batch.
+    batches: Mapping[UUID, Standing]
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,17 @@ class Follow:
             pictures: dict[UUID, list[Row[Any]]] = {one: [] for one in ids}
             for row in tx.rows(select(*images.c).where(images.c.job_id.in_(ids))):
                 pictures[row.job_id].append(row)
-        last = shown[-1].position if shown else position
-        return Ended(shown, found, pictures, last, len(rows) > limit)
+            last = shown[-1].position if shown else position
+            # what retention has removed since the first of these questions is not told any more
+            shown = [row for row in shown if row.job_id in found]
+            whole = {found[row.job_id].batch_id for row in shown if row.seq == WHOLE_BATCH}
+            completed = standing_of(tx, list(whole))
+            shown = [
+                row
+                for row in shown
+                if row.seq != WHOLE_BATCH or found[row.job_id].batch_id in completed
+            ]
+        return Ended(shown, found, pictures, last, len(rows) > limit, completed)
 
     def now(self, project_id: UUID) -> int:
         """Return the place from which on only what ends from now on comes."""

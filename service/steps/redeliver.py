@@ -10,7 +10,7 @@ from service.database import Database
 from service.errors import NotFound
 from service.logs import get_log
 from service.messages import Message
-from service.models import Delivery, DeliveryStatus
+from service.models import Delivery, DeliveryStatus, batches
 
 #: Rows changed in one transaction.
 BATCH = 500
@@ -39,16 +39,31 @@ class Redeliver:
 
     def failed_since(self, project_id: UUID, since: datetime) -> int:
         """Send all again that were given up, of jobs' events since a moment; return how many."""
-        given_up = (
-            Delivery.project_id == project_id,
+        return self._all_again(
+            project_id,
             Delivery.status == DeliveryStatus.EXHAUSTED,
             Delivery.created_at >= since,
         )
-        count, again = 0, self._again(*given_up)
+
+    def of_batch(self, project_id: UUID, batch_id: UUID) -> int:
+        """Send all of a batch and its jobs again, however they stand; return how many.
+
+        Raises:
+            NotFound: no such batch in this project.
+        """
+        mine = (batches.c.id == batch_id, batches.c.project_id == project_id)
+        with self.database.transaction() as tx:
+            if tx.scalar(select(batches.c.id).where(*mine)) is None:
+                raise NotFound("There is no such batch.")
+        return self._all_again(project_id, Delivery.batch_id == batch_id)
+
+    def _all_again(self, project_id: UUID, *which: ColumnElement[bool]) -> int:
+        wanted = (Delivery.project_id == project_id, *which)
+        count, again = 0, self._again(*wanted)
         while again:
             count += len(again)
             # onwards: what is given up anew meanwhile stays so
-            again = self._again(*given_up, Delivery.id > max(again))
+            again = self._again(*wanted, Delivery.id > max(again))
         log.info("deliveries_asked_again", project_id=str(project_id), deliveries=count)
         return count
 

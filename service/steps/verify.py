@@ -75,9 +75,14 @@ class Verify:
         try:
             found = self.bucket.get(row.bucket, row.key)
         except FileNotFoundError:
-            return "missing"
+            return "missing" if self._is_there(row.id) else None
         if len(found) != row.bytes:
             return f"altered: {len(found)} bytes instead of {row.bytes}"
         if hashlib.sha256(found).hexdigest() != row.sha256:
             return "altered: another SHA-256"
         return None
+
+    def _is_there(self, image_id: UUID) -> bool:
+        """Tell whether an image has not been deleted since its row was read."""
+        with self.database.transaction() as tx:
+            return tx.scalar(select(images.c.id).where(images.c.id == image_id)) is not None

@@ -10,27 +10,32 @@ from werkzeug.exceptions import BadRequest
 
 from service.ids import new_id
 from service.logs import get_log
+from service.web import waiting
+from service.web.batches import batches_blueprint
 from service.web.big_bodies import register_places
 from service.web.callbacks import callbacks_blueprint
 from service.web.deliveries import deliveries_blueprint
 from service.web.events import events_blueprint
 from service.web.flux import Form, flux_blueprint, samples_blueprint
+from service.web.forms import form_token
 from service.web.gallery import gallery_blueprint
 from service.web.health import health_blueprint
 from service.web.images import images_blueprint
 from service.web.jobs import jobs_blueprint
 from service.web.login import login_blueprint
 from service.web.models import models_blueprint
+from service.web.openapi.routes import openapi_blueprint
+from service.web.operation import add_rate_headers
 from service.web.parsing import MAX_BODY_BYTES
 from service.web.problems import register_errors
+from service.web.projects import projects_blueprint
+from service.web.shares import shared_blueprint, shares_blueprint
+from service.web.streams import streams_blueprint
 from service.web.timeline import timeline_blueprint
 from service.web.uploads import uploads_blueprint
-from service.web.waiting import Waiting
 from service.web.webhooks import webhooks_blueprint
 from service.wiring import Wiring
 
-#: Requests of one process that may wait for a job at once; the other threads go on answering.
-WAITING_PLACES = 8
 SESSION_LIFETIME = timedelta(days=14)
 #: Probes come every few seconds; a line for each would bury the others.
 _QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -43,6 +48,8 @@ log = get_log(__name__)
 def create_app(wiring: Wiring) -> Flask:
     """Return the app over a wiring; nothing connects before the first request."""
     app = Flask(__name__)
+    # its redirect would be a page, and a POST would lose its key on the way
+    app.url_map.merge_slashes = False
     keys = wiring.settings.signing_keys
     app.config.update(
         SECRET_KEY=keys[0],
@@ -53,15 +60,24 @@ def create_app(wiring: Wiring) -> Flask:
         SESSION_COOKIE_SECURE=wiring.settings.base_url.startswith("https://"),
         PERMANENT_SESSION_LIFETIME=SESSION_LIFETIME,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        BASE_URL=wiring.settings.base_url,
     )
+    app.jinja_env.globals["form_token"] = form_token
     app.json.sort_keys = False  # type: ignore[attr-defined] # of the default provider
     app.json.ensure_ascii = False  # type: ignore[attr-defined] # likewise
-    waiting = Waiting(wiring.browse.statuses, WAITING_PLACES)
-    app.register_blueprint(jobs_blueprint(wiring, waiting))
+    watchers = waiting.Waiting(
+        wiring.tail.news, wiring.keys.living, waiting.PLACES, waiting.HEARTBEAT_SECONDS
+    )
+    app.register_blueprint(jobs_blueprint(wiring, watchers))
+    app.register_blueprint(streams_blueprint(wiring, watchers))
+    app.register_blueprint(batches_blueprint(wiring))
+    app.register_blueprint(projects_blueprint(wiring))
     app.register_blueprint(callbacks_blueprint(wiring))
     app.register_blueprint(deliveries_blueprint(wiring))
     app.register_blueprint(events_blueprint(wiring))
     app.register_blueprint(images_blueprint(wiring))
+    app.register_blueprint(shares_blueprint(wiring))
+    app.register_blueprint(shared_blueprint(wiring))
     app.register_blueprint(models_blueprint(wiring))
     for form in Form:
         app.register_blueprint(flux_blueprint(wiring, form))
@@ -71,7 +87,8 @@ def create_app(wiring: Wiring) -> Flask:
     app.register_blueprint(health_blueprint(wiring))
     app.register_blueprint(gallery_blueprint(wiring))
     app.register_blueprint(timeline_blueprint(wiring))
-    app.register_blueprint(login_blueprint(wiring.keys, wiring.settings.base_url))
+    app.register_blueprint(openapi_blueprint())
+    app.register_blueprint(login_blueprint(wiring.keys))
     register_errors(app)
     register_places(app)
     app.before_request(_begin)
@@ -102,6 +119,7 @@ def _note(answer: Response) -> Response:
             duration_ms=round((time.monotonic() - g.began) * 1000, 1),
         )
     answer.headers["X-Request-Id"] = g.request_id
+    add_rate_headers(answer)
     # answers hold presigned URLs and belong to whoever holds the key
     answer.headers.setdefault("Cache-Control", "no-store")
     answer.headers.setdefault("X-Content-Type-Options", "nosniff")

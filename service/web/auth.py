@@ -1,13 +1,12 @@
 """Who asks: a program by its API key, a person by the cookie that the key was traded for."""
 
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from flask import Request, session
-from werkzeug.exceptions import Forbidden
 
 from service.errors import UnknownCaller
 from service.keys import Caller, Keys
+from service.web.forms import form_token
 
 _BEARER = "bearer "
 
@@ -42,6 +41,8 @@ def log_in(caller: Caller) -> None:
     session.clear()
     session.permanent = True
     session["key"] = caller.key_id.hex
+    # now, as two pages that are loaded at once would each make one
+    form_token()
 
 
 def person(keys: Keys) -> Caller:
@@ -58,21 +59,3 @@ def person(keys: Keys) -> Caller:
     if caller is None:
         raise UnknownCaller("Log in with an API key.")
     return caller
-
-
-def same_origin(request: Request, base_url: str) -> None:
-    """Refuse a form that another site sent.
-
-    Raises:
-        Forbidden: the Origin is neither ours nor absent.
-    """
-    origin = request.headers.get("Origin")
-    if origin is None:
-        return
-    try:
-        ours = {urlsplit(base_url)[:2], urlsplit(request.host_url)[:2]}
-        is_ours = urlsplit(origin)[:2] in ours
-    except ValueError:
-        is_ours = False
-    if not is_ours:
-        raise Forbidden("This form came from another site.")

@@ -15,7 +15,7 @@ _places = threading.BoundedSemaphore(PLACES)
 
 
 def take_place(request: Request) -> None:
-    """Take a place for a big body until the end of its request.
+    """Take a place for a big body until the end of its request, or until it is given back.
 
     Nobody waits for one: a waiting thread would be missing elsewhere, at the receiver first.
 
@@ -30,10 +30,15 @@ def take_place(request: Request) -> None:
     g.has_place = True
 
 
+def give_place_back() -> None:
+    """Let another have the request's place for a big body, if it took one; its body is read."""
+    if g.pop("has_place", False):
+        _places.release()
+
+
 def register_places(app: Flask) -> None:
     """Give places back when their requests have ended, however they did."""
 
     @app.teardown_request
     def leave(_error: BaseException | None) -> None:
-        if g.pop("has_place", False):
-            _places.release()
+        give_place_back()

@@ -10,14 +10,16 @@ are for Flux, whose webhooks nobody repeats for long, and for whoever asks wheth
 import io
 import threading
 import time
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, request
 from werkzeug.wsgi import ClosingIterator
 
 from service.errors import Busy
+from service.web import waiting
+from service.web.deadlines import DEADLINES
 from service.web.parsing import MAX_BODY_BYTES
 
 #: Requests of callers that one process works on at a time.
@@ -31,17 +33,20 @@ SHORT_BODY_BYTES = MAX_BODY_BYTES
 WAITING = 240
 #: How long one waits, seconds; with the database away a place is given back in two at most.
 WAIT_SECONDS = 15.0
+#: Of the places, how many those may take at a time who stepped aside; many may come back at once.
+RETURNING_PLACES = 4
 #: Threads that callers cannot take.
 RESERVED = 8
 #: What runs on them.
 RESERVED_PATHS = ("/webhooks/", "/healthz", "/readyz", "/metrics")
 
 _BUSY = "darkroom.busy"
+_PLACE = "darkroom.place"
 
 
 def threads() -> int:
     """Return how many threads a process needs."""
-    return PLACES + WAITING + RESERVED
+    return PLACES + WAITING + waiting.PLACES + RESERVED
 
 
 class Bulkhead:
@@ -51,6 +56,7 @@ class Bulkhead:
         self._app = app
         self._places = threading.BoundedSemaphore(PLACES)
         self._long = threading.BoundedSemaphore(LONG_PLACES)
+        self._returning = threading.BoundedSemaphore(RETURNING_PLACES)
         self._waiting = threading.BoundedSemaphore(WAITING)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -61,12 +67,17 @@ class Bulkhead:
         if held is None:
             environ[_BUSY] = True
             return self._app(environ, start_response)
+        environ[_PLACE] = place = Place(self, held)
         try:
             answer = self._app(environ, start_response)
         except BaseException:
-            held.close()
+            place.give_back()
             raise
-        return ClosingIterator(answer, held.close)
+        return ClosingIterator(answer, place.give_back)
+
+    def come_back(self) -> ExitStack | None:
+        """Return what gives a place back to one who stepped aside; None if none became free."""
+        return self._wait_for(self._returning, self._places)
 
     def _admit(self, environ: WSGIEnvironment) -> ExitStack | None:
         """Return what gives the request's places back; None if there is no room."""
@@ -92,6 +103,53 @@ class Bulkhead:
                 return None
             held.callback(places.release)
         return held
+
+
+class Place:
+    """What one request holds."""
+
+    def __init__(self, bulkhead: Bulkhead, held: ExitStack) -> None:
+        self._bulkhead = bulkhead
+        self._held = held
+
+    def give_back(self) -> None:
+        """Let another request have it, if it is held."""
+        self._held.close()
+
+    def take_again(self) -> None:
+        """Take a place after it was given back.
+
+        Raises:
+            Busy: none became free in time.
+        """
+        held = self._bulkhead.come_back()
+        if held is None:
+            raise Busy(
+                "All places are taken; what was asked for is done. Look it up, or repeat it."
+            )
+        self._held = held
+
+
+def step_aside(environ: WSGIEnvironment) -> None:
+    """Give a request's place back; it needs none any more, or not for long, and keeps no body."""
+    if _PLACE in environ:
+        environ[_PLACE].give_back()
+        DEADLINES.lift(environ["gunicorn.socket"])
+        if isinstance(environ["wsgi.input"], io.BytesIO):
+            environ["wsgi.input"].close()
+
+
+@contextmanager
+def aside(environ: WSGIEnvironment) -> Iterator[None]:
+    """Give a request's place back for as long as the block waits.
+
+    Raises:
+        Busy: afterwards no place became free in time.
+    """
+    step_aside(environ)
+    yield
+    if _PLACE in environ:
+        environ[_PLACE].take_again()
 
 
 def _holding(places: threading.BoundedSemaphore) -> ExitStack:

@@ -3,32 +3,39 @@
 from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from service.documents import delivery, delivery_with_tries
-from service.errors import InvalidRequest, NotFound
+from service.errors import FieldError, InvalidRequest, NotFound
 from service.ids import Kind, read_id
-from service.models import DeliveryStatus
+from service.keys import Caller
+from service.models import Scope
 from service.steps.browse import DeliveryFilter
-from service.web.auth import bearer
-from service.web.bodies import Moment, field_errors
-from service.web.paging import page_answer, read_cursor, read_limit, read_time, wrong_query
-from service.web.parsing import read_json_object
+from service.steps.enqueue import Moment
+from service.web.batches import known_batch
+from service.web.bodies import read_as
+from service.web.openapi.answers_beside import DeliveryPage, DeliveryWithTries, Redelivered
+from service.web.operation import Answer, Api
+from service.web.paging import page_answer, read_cursor
+from service.web.queries import DeliveryQuery, read_query
 from service.wiring import Wiring
 
 
-class Again(BaseModel):
+class RedeliverBody(BaseModel):
     """Body of `POST /v1/deliveries/redeliver`."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     #: Those that were given up, of events since then.
-    since: Moment
+    since: Moment | None = None
+    #: All of a batch and its jobs, however they stand.
+    batch_id: str | None = None
 
 
 def deliveries_blueprint(wiring: Wiring) -> Blueprint:
     """Return the routes of callbacks."""
     routes = Blueprint("deliveries", __name__, url_prefix="/v1/deliveries")
+    api = Api(wiring)
     base_url = wiring.settings.base_url
 
     def shown(project_id: UUID, delivery_id: UUID) -> Response:
@@ -37,35 +44,63 @@ def deliveries_blueprint(wiring: Wiring) -> Blueprint:
         )
 
     @routes.get("")
-    def listing() -> Response:
-        caller = bearer(request, wiring.keys)
-        before_id = read_cursor(wiring.cursors, "deliveries")
-        page = wiring.browse.deliveries_page(caller.project_id, _filter(), before_id, read_limit())
+    @api.operation(
+        Scope.READ,
+        "List callbacks",
+        query=DeliveryQuery,
+        answers={200: Answer("A page, newest first.", DeliveryPage, headers=("Link",))},
+    )
+    def listing(caller: Caller) -> Response:
+        query = read_query(DeliveryQuery)
+        before_id = read_cursor(wiring.cursors, "deliveries", query.cursor)
+        wanted = DeliveryFilter(
+            query.status, query.job_id, query.created_after, query.created_before
+        )
+        page = wiring.browse.deliveries_page(caller.project_id, wanted, before_id, query.limit)
         documents = [delivery(row, base_url) for row in page.rows]
         return page_answer(wiring.cursors, "deliveries", documents, page.next_id)
 
     @routes.get("/<delivery_id>")
-    def one(delivery_id: str) -> Response:
-        return shown(bearer(request, wiring.keys).project_id, _known(delivery_id))
+    @api.operation(
+        Scope.READ,
+        "Look up a callback and its tries",
+        answers={200: Answer("What is sent, and what came of it.", DeliveryWithTries)},
+        errors=(NotFound,),
+    )
+    def one(caller: Caller, delivery_id: str) -> Response:
+        return shown(caller.project_id, _known(delivery_id))
 
     @routes.post("/<delivery_id>/redeliver")
-    def again(delivery_id: str) -> Response:
-        caller = bearer(request, wiring.keys)
+    @api.operation(
+        Scope.MANAGE,
+        "Send a callback again",
+        answers={202: Answer("It is owed again.", DeliveryWithTries)},
+        errors=(NotFound,),
+    )
+    def again(caller: Caller, delivery_id: str) -> Response:
         wiring.redeliver.one(caller.project_id, _known(delivery_id))
         answer = shown(caller.project_id, _known(delivery_id))
         answer.status_code = 202
         return answer
 
     @routes.post("/redeliver")
-    def all_again() -> Response:
-        caller = bearer(request, wiring.keys)
-        try:
-            wanted = Again.model_validate(read_json_object(request))
-        except ValidationError as error:
-            raise InvalidRequest("Nothing was sent again.", field_errors(error, Again)) from None
-        answer = jsonify(
-            {"redelivered": wiring.redeliver.failed_since(caller.project_id, wanted.since)}
-        )
+    @api.operation(
+        Scope.MANAGE,
+        "Send all failed callbacks again",
+        body=RedeliverBody,
+        answers={202: Answer("They are owed again.", Redelivered)},
+        errors=(NotFound,),
+    )
+    def all_again(caller: Caller) -> Response:
+        wanted = read_as(request, RedeliverBody, "Nothing was sent again.")
+        if (wanted.since is None) == (wanted.batch_id is None):
+            either = FieldError("/since", "name either since or batch_id")
+            raise InvalidRequest("Nothing was sent again.", [either])
+        if wanted.since is not None:
+            count = wiring.redeliver.failed_since(caller.project_id, wanted.since)
+        else:
+            count = wiring.redeliver.of_batch(caller.project_id, known_batch(wanted.batch_id or ""))
+        answer = jsonify({"redelivered": count})
         answer.status_code = 202
         return answer
 
@@ -77,18 +112,3 @@ def _known(delivery_id: str) -> UUID:
     if found is None:
         raise NotFound("There is no such delivery.")
     return found
-
-
-def _filter() -> DeliveryFilter:
-    status, job_id = request.args.get("status"), request.args.get("job_id")
-    if status is not None and status not in set(DeliveryStatus):
-        raise wrong_query("status", f"one of {', '.join(DeliveryStatus)}")
-    job = None if job_id is None else read_id(Kind.JOB, job_id)
-    if job_id is not None and job is None:
-        raise wrong_query("job_id", "the id of a job: job_…")
-    return DeliveryFilter(
-        status=None if status is None else DeliveryStatus(status),
-        job_id=job,
-        created_after=read_time("created_after"),
-        created_before=read_time("created_before"),
-    )

@@ -3,13 +3,17 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
-from service.documents import Document, when
+from service.documents import Document, batch, when
 from service.ids import Kind, public_id
+from service.keys import Caller
+from service.models import Scope
 from service.steps.follow import Ended
-from service.web.auth import bearer
-from service.web.paging import read_limit, wrong_query
+from service.timeline import WHOLE_BATCH
+from service.web.openapi.answers_many import EventPage
+from service.web.operation import Answer, Api
+from service.web.queries import EventQuery, read_query, wrong_query
 from service.wiring import Wiring
 
 #: Instead of a cursor: only what ends from now on.
@@ -20,11 +24,20 @@ _LISTING = "events"
 def events_blueprint(wiring: Wiring) -> Blueprint:
     """Return the route of a project's events."""
     routes = Blueprint("events", __name__, url_prefix="/v1/events")
+    api = Api(wiring)
 
     @routes.get("")
-    def listing() -> Response:
-        caller = bearer(request, wiring.keys)
-        after, limit = request.args.get("after"), read_limit()
+    @api.operation(
+        Scope.READ,
+        "Ask what has ended",
+        description="For callers who cannot be called. What ends later comes later, whatever "
+        "happens: remember `next` and go on from it.",
+        query=EventQuery,
+        answers={200: Answer("What has ended, in order.", EventPage)},
+    )
+    def listing(caller: Caller) -> Response:
+        query = read_query(EventQuery)
+        after, limit = query.after, query.limit
         if after == NOW:
             position, data, has_more = wiring.follow.now(caller.project_id), [], False
         else:
@@ -45,6 +58,15 @@ def events_blueprint(wiring: Wiring) -> Blueprint:
 
     def _document(ending: Any, found: Ended) -> Document:  # noqa: ANN401 - a Row
         job = found.jobs[ending.job_id]
+        if ending.seq == WHOLE_BATCH:
+            return {
+                "id": f"{public_id(Kind.BATCH, job.batch_id)}_1",
+                "object": "event",
+                "type": ending.type,
+                "timestamp": when(ending.at),
+                "sequence": 1,
+                "data": batch(found.batches[job.batch_id], wiring.settings.base_url),
+            }
         return {
             # no dot: it may become part of what is signed
             "id": f"{public_id(Kind.JOB, ending.job_id)}_{ending.seq}",

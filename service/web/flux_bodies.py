@@ -15,8 +15,8 @@ from service.generation import Model
 from service.ids import Kind, public_id
 from service.models import CallbackForm
 from service.signing.flux_callback import MAX_SECRET_CHARS, can_be_sent
-from service.steps.enqueue import JobRequest
-from service.web.bodies import MAX_CALLBACK_URL_CHARS, field_errors, read_idempotency_key
+from service.steps.enqueue import MAX_CALLBACK_URL_CHARS, JobRequest, field_errors
+from service.web.bodies import read_idempotency_key
 from service.wiring import Wiring
 
 
@@ -30,9 +30,12 @@ def _sendable(secret: str) -> str:
 
 
 class FluxWebhook(BaseModel):
-    """Where a Flux client wants to be called, and what proves the call to it."""
+    """Where a Flux client wants to be called, and what proves the call to it.
 
-    model_config = ConfigDict(strict=True)
+    The parameters of the model lie beside it: `input_schema` of `GET /v1/models/{name}`.
+    """
+
+    model_config = ConfigDict(strict=True, json_schema_extra={"additionalProperties": True})
 
     webhook_url: Annotated[str, Field(max_length=MAX_CALLBACK_URL_CHARS)] | None = None
     webhook_secret: Annotated[str, AfterValidator(_sendable)] | None = None

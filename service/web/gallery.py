@@ -6,10 +6,12 @@ from flask import Blueprint, Response, render_template, url_for
 
 from service.ids import Kind, public_id
 from service.keys import Caller
+from service.steps.browse import ImageFilter
 from service.web.auth import person
-from service.web.images import asked_parent, image_content, image_thumbnail, known_image
+from service.web.images import image_content, image_thumbnail, known_image
 from service.web.login import guard_pages, page_for
 from service.web.paging import read_cursor
+from service.web.queries import MadeFromQuery, only_one, read_query
 from service.web.tiles import lineage
 from service.wiring import Wiring
 
@@ -25,9 +27,10 @@ def gallery_blueprint(wiring: Wiring) -> Blueprint:
     @routes.get("/")
     @page
     def images(caller: Caller) -> str:
-        cursor = read_cursor(wiring.cursors, "gallery")
-        parent = asked_parent()
-        found = wiring.browse.images(caller.project_id, cursor, IMAGES_PER_PAGE, parent_id=parent)
+        cursor = read_cursor(wiring.cursors, "gallery", only_one("cursor"))
+        parent = read_query(MadeFromQuery).parent
+        only = ImageFilter(parent_id=parent)
+        found = wiring.browse.images(caller.project_id, cursor, IMAGES_PER_PAGE, only)
         return render_template(
             "gallery.html",
             caller=caller,

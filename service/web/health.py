@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from http import HTTPStatus
 from typing import TypeVar
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
@@ -16,7 +16,11 @@ from service.logs import get_log
 from service.metrics import registry
 from service.steps.watch import COUNTED_JOBS, Health
 from service.web.alarms import alarms
+from service.web.openapi.answers_beside import Health as Alive
+from service.web.openapi.answers_beside import Readiness
+from service.web.operation import Answer, described
 from service.web.probing import NoAnswer, Probe, outcome
+from service.web.queries import HealthQuery, read_query
 from service.wiring import Wiring
 
 #: Supervisors ask with timeouts of a few seconds: what has not answered by then counts as away.
@@ -39,13 +43,25 @@ def health_blueprint(wiring: Wiring) -> Blueprint:
         return reading.result() if says == "ok" else None
 
     @routes.get("/healthz")
+    @described(
+        "Ask whether the process is alive",
+        query=HealthQuery,
+        answers={200: Answer("It is.", Alive)},
+    )
     def alive() -> Response:
         said: dict[str, object] = {"status": "ok"}
-        if challenge := request.args.get("challenge"):
+        if challenge := read_query(HealthQuery).challenge:
             said["proofs"] = wiring.presence.proofs(challenge)
         return jsonify(said)
 
     @routes.get("/readyz")
+    @described(
+        "Ask whether requests can be answered",
+        answers={
+            200: Answer("They can.", Readiness),
+            503: Answer("The database or the bucket does not answer.", Readiness),
+        },
+    )
     def ready() -> tuple[Response, int]:
         reading, presence = database.begin(), bucket.begin()
         give_up_at = time.monotonic() + PATIENCE_SECONDS
@@ -61,6 +77,10 @@ def health_blueprint(wiring: Wiring) -> Blueprint:
         return jsonify(document), HTTPStatus.OK if fit else HTTPStatus.SERVICE_UNAVAILABLE
 
     @routes.get("/metrics")
+    @described(
+        "Read the metrics, for Prometheus",
+        answers={200: Answer("All of them.", media_types=("text/plain",))},
+    )
     def metrics() -> Response:
         tables = CollectorRegistry()
         tables.register(_Tables(read_tables, wiring.settings.flux_provider))

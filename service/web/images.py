@@ -1,4 +1,4 @@
-"""`/v1/images`: what was stored, its bytes and its thumbnail."""
+"""`/v1/images`: what was stored, its bytes and its thumbnail, and that it be deleted."""
 
 import io
 from uuid import UUID
@@ -6,12 +6,18 @@ from uuid import UUID
 from flask import Blueprint, Response, jsonify, request, send_file
 
 from service.documents import IMAGE_URL_LIFETIME_SECONDS
-from service.errors import NotFound
+from service.errors import Gone, NotFound
 from service.ids import Kind, read_id
 from service.keys import Caller
+from service.models import Scope
 from service.pictures import THUMBNAIL_CONTENT_TYPE
-from service.web.auth import bearer
-from service.web.paging import page_answer, read_cursor, read_limit, wrong_query
+from service.steps.browse import ImageFilter
+from service.web.openapi.answers import Image, ImagePage
+from service.web.openapi.answers_beside import Problem
+from service.web.openapi.types import IMAGE_TYPES, PROBLEM_TYPE
+from service.web.operation import Answer, Api
+from service.web.paging import page_answer, read_cursor
+from service.web.queries import ContentQuery, ImageQuery, read_query
 from service.wiring import Wiring
 
 #: Stored bytes are served inert, whatever they are: nothing in them runs or loads anything.
@@ -22,40 +28,94 @@ INERT = {
 }
 MAX_QUERY_CHARS = 500
 
+#: What whoever asks for stored bytes may say, and is answered.
+BYTES_ASKED = ("If-None-Match", "Range")
+_BYTES_HEADERS = ("ETag", "Cache-Control")
+STORED_BYTES = {
+    200: Answer("The bytes.", headers=_BYTES_HEADERS, media_types=IMAGE_TYPES),
+    206: Answer("A part.", headers=(*_BYTES_HEADERS, "Content-Range"), media_types=IMAGE_TYPES),
+    304: Answer("Not changed.", headers=_BYTES_HEADERS, media_types=()),
+    416: Answer("There is no such part.", Problem, ("Content-Range",), (PROBLEM_TYPE,)),
+}
+_ELSEWHERE = Answer(
+    "A fresh presigned URL of the image in the bucket.", headers=("Location",), media_types=()
+)
+
 
 def images_blueprint(wiring: Wiring) -> Blueprint:
     """Return the routes of images."""
     routes = Blueprint("images", __name__, url_prefix="/v1/images")
+    api = Api(wiring)
 
     @routes.get("")
-    def listing() -> Response:
-        caller = bearer(request, wiring.keys)
+    @api.operation(
+        Scope.READ,
+        "List images",
+        query=ImageQuery,
+        answers={200: Answer("A page, newest first.", ImagePage, headers=("Link",))},
+    )
+    def listing(caller: Caller) -> Response:
+        query = read_query(ImageQuery)
         page = wiring.browse.images(
             caller.project_id,
-            read_cursor(wiring.cursors, "images"),
-            read_limit(),
-            model=request.args.get("model"),
-            prompt_contains=request.args.get("q", "")[:MAX_QUERY_CHARS],
-            parent_id=asked_parent(),
+            read_cursor(wiring.cursors, "images", query.cursor),
+            query.limit,
+            ImageFilter(
+                model=query.model,
+                prompt_contains=query.q,
+                parent_id=query.parent,
+                created_after=query.created_after,
+                created_before=query.created_before,
+            ),
         )
         documents = [wiring.documents.image(row) for row in page.rows]
         return page_answer(wiring.cursors, "images", documents, page.next_id)
 
     @routes.get("/<image_id>")
-    def one(image_id: str) -> Response:
-        caller = bearer(request, wiring.keys)
+    @api.operation(
+        Scope.READ,
+        "Look up an image",
+        answers={200: Answer("The image, with a fresh `url`.", Image)},
+        errors=(NotFound, Gone),
+    )
+    def one(caller: Caller, image_id: str) -> Response:
         row = wiring.browse.image(caller.project_id, known_image(image_id))
         return jsonify(wiring.documents.image(row))
 
+    @routes.delete("/<image_id>")
+    @api.operation(
+        Scope.MANAGE,
+        "Delete an image",
+        answers={204: Answer("It is gone for good.", media_types=())},
+        errors=(NotFound, Gone),
+    )
+    def delete(caller: Caller, image_id: str) -> Response:
+        wiring.remove(caller.project_id, known_image(image_id))
+        return Response(status=204)
+
     @routes.get("/<image_id>/content")
-    def content(image_id: str) -> Response:
-        caller = bearer(request, wiring.keys)
-        proxied = request.args.get("proxy") == "1"
+    @api.operation(
+        Scope.READ,
+        "Fetch an image's bytes",
+        query=ContentQuery,
+        headers=BYTES_ASKED,
+        answers={**STORED_BYTES, 302: _ELSEWHERE},
+        errors=(NotFound, Gone),
+    )
+    def content(caller: Caller, image_id: str) -> Response:
+        proxied = read_query(ContentQuery).proxy == "1"
         return image_content(wiring, caller, image_id, proxied=proxied)
 
     @routes.get("/<image_id>/thumbnail")
-    def small(image_id: str) -> Response:
-        return image_thumbnail(wiring, bearer(request, wiring.keys), image_id)
+    @api.operation(
+        Scope.READ,
+        "Fetch an image's thumbnail",
+        headers=BYTES_ASKED,
+        answers={**STORED_BYTES, 302: _ELSEWHERE},
+        errors=(NotFound, Gone),
+    )
+    def small(caller: Caller, image_id: str) -> Response:
+        return image_thumbnail(wiring, caller, image_id)
 
     return routes
 
@@ -69,19 +129,6 @@ def known_image(image_id: str) -> UUID:
     found = read_id(Kind.IMAGE, image_id)
     if found is None:
         raise NotFound("There is no such image.")
-    return found
-
-
-def asked_parent() -> UUID | None:
-    """Return the image whose children alone are asked for.
-
-    Raises:
-        InvalidRequest: it is no such id.
-    """
-    text = request.args.get("parent")
-    found = None if text is None else read_id(Kind.IMAGE, text)
-    if text is not None and found is None:
-        raise wrong_query("parent", "the id of an image: img_ and 32 hexadecimal digits")
     return found
 
 

@@ -5,59 +5,109 @@ from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request
 
-from service.documents import event
-from service.errors import NotFound
+from service.errors import (
+    CreditsSpent,
+    IdempotencyConflict,
+    NotCancelable,
+    NotFound,
+    NotRetryable,
+    QueueFull,
+)
 from service.ids import Kind, public_id, read_id
+from service.keys import Caller
+from service.models import Scope
 from service.states import TERMINAL, Status
 from service.steps.browse import JobFilter
+from service.steps.enqueue import JobBody
+from service.steps.enqueue.body import MAX_METADATA_CHARS
 from service.web.auth import bearer
-from service.web.bodies import read_job_request
-from service.web.paging import (
-    page_answer,
-    read_cursor,
-    read_limit,
-    read_time,
-    wrong_query,
-)
+from service.web.big_bodies import give_place_back
+from service.web.bodies import read_idempotency_key, read_job_request
+from service.web.bulkhead import aside
+from service.web.openapi.answers import Job, JobPage
+from service.web.openapi.answers_beside import CallbackEvent
+from service.web.operation import Answer, Api, Callback
+from service.web.paging import page_answer, read_cursor
+from service.web.queries import METADATA_PREFIX, JobQuery, only_one, read_query
 from service.web.waiting import Waiting
 from service.wiring import Wiring
 
 MAX_WAIT_SECONDS = 60
-#: `metadata.order=17` lists the jobs whose metadata say so.
-_METADATA = "metadata."
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})\"?\s*(?:$|[,;])", re.ASCII | re.IGNORECASE)
+
+_ENQUEUED = ("Location", "Preference-Applied", "Idempotent-Replayed")
+_CALLBACK = Callback(
+    "callback_url",
+    "What happened to the job, signed (Standard Webhooks 1.0). 2xx takes it; anything else is "
+    "tried again for days, with the same `webhook-id`.",
+    CallbackEvent,
+    ("webhook-id", "webhook-timestamp", "webhook-signature"),
+)
 
 
 def jobs_blueprint(wiring: Wiring, waiting: Waiting) -> Blueprint:
     """Return the routes of jobs."""
     routes = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
+    api = Api(wiring)
 
     def shown(project_id: UUID, job_id: UUID) -> tuple[Response, bool]:
         row, images = wiring.browse.job(project_id, job_id)
         return jsonify(wiring.documents.job(row, images)), row.status in TERMINAL
 
-    @routes.post("")
-    def enqueue() -> Response:
-        caller = bearer(request, wiring.keys)
+    def accept(caller: Caller) -> tuple[UUID, Status, bool]:
+        """Accept the request's job; nothing of its body is kept while its answer waits."""
         wanted = read_job_request(request, caller, wiring.enqueue)
         enqueued = wiring.enqueue.accept(caller.project_id, wanted)
-        job_id, seconds = enqueued.row.id, _wait_seconds()
-        if seconds and enqueued.row.status not in TERMINAL:
-            waiting.wait(job_id, seconds)
-        answer, ended = shown(caller.project_id, job_id)
+        return enqueued.row.id, enqueued.row.status, enqueued.replayed
+
+    def accepted(
+        project_id: UUID, job_id: UUID, *, is_replayed: bool, seconds: int = 0
+    ) -> Response:
+        answer, ended = shown(project_id, job_id)
         answer.status_code = 200 if seconds and ended else 202
         answer.headers["Location"] = f"/v1/jobs/{public_id(Kind.JOB, job_id)}"
-        if seconds:
-            answer.headers["Preference-Applied"] = f"wait={seconds}"
-        if enqueued.replayed:
-            answer.headers["Idempotent-Replayed"] = "true"
+        answer.headers.update(_applied(seconds, is_replayed=is_replayed))
         return answer
 
+    @routes.post("")
+    @api.operation(
+        Scope.SUBMIT,
+        "Hand in a job",
+        description="Sent again with the same `Idempotency-Key` and body, it answers with the job "
+        "that was made then, and nothing is paid twice.",
+        headers=("Idempotency-Key", "Prefer"),
+        body=JobBody,
+        answers={
+            202: Answer("Accepted and committed.", Job, headers=_ENQUEUED),
+            200: Answer("Waited for, and ended.", Job, headers=_ENQUEUED),
+        },
+        errors=(IdempotencyConflict, QueueFull, CreditsSpent),
+        callback=_CALLBACK,
+    )
+    def enqueue(caller: Caller) -> Response:
+        job_id, status, is_replayed = accept(caller)
+        seconds = _wait_seconds()
+        if seconds and status not in TERMINAL:
+            give_place_back()
+            connection = request.environ.get("gunicorn.socket")
+            waiting.wait(job_id, seconds, aside(request.environ), connection)
+            # the key may have been revoked meanwhile
+            bearer(request, wiring.keys)
+        return accepted(caller.project_id, job_id, is_replayed=is_replayed, seconds=seconds)
+
     @routes.get("")
-    def listing() -> Response:
-        caller = bearer(request, wiring.keys)
-        before_id = read_cursor(wiring.cursors, "jobs")
-        page, images = wiring.browse.jobs(caller.project_id, _filter(), before_id, read_limit())
+    @api.operation(
+        Scope.READ,
+        "List jobs",
+        description="`metadata.NAME=VALUE` lists those whose metadata say so; several are joined "
+        "by and.",
+        query=JobQuery,
+        answers={200: Answer("A page, newest first.", JobPage, headers=("Link",))},
+    )
+    def listing(caller: Caller) -> Response:
+        query = read_query(JobQuery)
+        before_id = read_cursor(wiring.cursors, "jobs", query.cursor)
+        page, images = wiring.browse.jobs(caller.project_id, _filter(query), before_id, query.limit)
         documents = [
             wiring.documents.job(row, [image for image in images if image.job_id == row.id])
             for row in page.rows
@@ -65,44 +115,71 @@ def jobs_blueprint(wiring: Wiring, waiting: Waiting) -> Blueprint:
         return page_answer(wiring.cursors, "jobs", documents, page.next_id)
 
     @routes.get("/<job_id>")
-    def one(job_id: str) -> Response:
-        return shown(bearer(request, wiring.keys).project_id, _known(job_id))[0]
-
-    @routes.get("/<job_id>/events")
-    def events(job_id: str) -> Response:
-        caller = bearer(request, wiring.keys)
-        rows = wiring.browse.events(caller.project_id, _known(job_id))
-        return jsonify({"data": [event(row) for row in rows], "next": None})
+    @api.operation(
+        Scope.READ,
+        "Look up a job",
+        answers={200: Answer("The job as it is now.", Job)},
+        errors=(NotFound,),
+    )
+    def one(caller: Caller, job_id: str) -> Response:
+        return shown(caller.project_id, known_job(job_id))[0]
 
     @routes.post("/<job_id>/cancel")
-    def cancel(job_id: str) -> Response:
-        caller = bearer(request, wiring.keys)
-        row = wiring.enqueue.cancel(caller.project_id, _known(job_id))
+    @api.operation(
+        Scope.SUBMIT,
+        "Withdraw a queued job",
+        answers={200: Answer("It is canceled.", Job)},
+        errors=(NotFound, NotCancelable),
+    )
+    def cancel(caller: Caller, job_id: str) -> Response:
+        row = wiring.enqueue.cancel(caller.project_id, known_job(job_id))
         return shown(caller.project_id, row.id)[0]
+
+    @routes.post("/<job_id>/retry")
+    @api.operation(
+        Scope.SUBMIT,
+        "Try an ended job again, as a new job that is paid for anew",
+        headers=("Idempotency-Key",),
+        answers={202: Answer("The new job.", Job, headers=_ENQUEUED)},
+        errors=(NotFound, NotRetryable, IdempotencyConflict, QueueFull, CreditsSpent),
+    )
+    def retry(caller: Caller, job_id: str) -> Response:
+        key = read_idempotency_key(request)
+        again = wiring.enqueue.retry(caller.project_id, known_job(job_id), key)
+        return accepted(caller.project_id, again.row.id, is_replayed=again.replayed)
 
     return routes
 
 
-def _known(job_id: str) -> UUID:
+def known_job(job_id: str) -> UUID:
+    """Return the id that a path names.
+
+    Raises:
+        NotFound: it is no id of a job.
+    """
     found = read_id(Kind.JOB, job_id)
     if found is None:
         raise NotFound("There is no such job.")
     return found
 
 
-def _filter() -> JobFilter:
-    status = request.args.get("status")
-    if status is not None and status not in set(Status):
-        raise wrong_query("status", f"one of {', '.join(Status)}")
+def _applied(seconds: int, *, is_replayed: bool) -> dict[str, str]:
+    """Return the headers that say what became of the request's wishes."""
+    wait = {"Preference-Applied": f"wait={seconds}"} if seconds else {}
+    return wait | ({"Idempotent-Replayed": "true"} if is_replayed else {})
+
+
+def _filter(query: JobQuery) -> JobFilter:
     return JobFilter(
-        status=None if status is None else Status(status),
-        model=request.args.get("model"),
-        created_after=read_time("created_after"),
-        created_before=read_time("created_before"),
+        status=query.status,
+        model=query.model,
+        batch_id=query.batch,
+        created_after=query.created_after,
+        created_before=query.created_before,
         metadata={
-            name.removeprefix(_METADATA): value
-            for name, value in request.args.items()
-            if name.startswith(_METADATA)
+            name.removeprefix(METADATA_PREFIX): only_one(name, MAX_METADATA_CHARS) or ""
+            for name in request.args
+            if name.startswith(METADATA_PREFIX)
         },
     )
 

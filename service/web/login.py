@@ -3,19 +3,29 @@
 from collections.abc import Callable
 from functools import wraps
 
-from flask import Blueprint, Response, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from werkzeug.wrappers import Response as BaseResponse
 
 from service.errors import UnknownCaller
 from service.keys import Caller, Keys
-from service.web.auth import log_in, person, same_origin
+from service.web.auth import log_in, person
+from service.web.forms import refuse_foreign_form
 from service.web.wording import add_wording
 
 View = Callable[..., str | BaseResponse]
 Page = Callable[..., str | BaseResponse]
 
 
-def login_blueprint(keys: Keys, base_url: str) -> Blueprint:
+def login_blueprint(keys: Keys) -> Blueprint:
     """Return the routes of the log-in."""
     routes = Blueprint("login", __name__)
     guard_pages(routes)
@@ -27,7 +37,6 @@ def login_blueprint(keys: Keys, base_url: str) -> Blueprint:
 
     @routes.post("/login")
     def login() -> BaseResponse | tuple[str, int]:
-        same_origin(request, base_url)
         try:
             caller = keys.caller(request.form.get("api_key", "").strip())
         except UnknownCaller:
@@ -37,7 +46,6 @@ def login_blueprint(keys: Keys, base_url: str) -> Blueprint:
 
     @routes.post("/logout")
     def logout() -> BaseResponse:
-        same_origin(request, base_url)
         session.clear()
         return redirect(url_for("login.form"), 303)
 
@@ -62,7 +70,14 @@ def page_for(keys: Keys) -> Callable[[View], Page]:
 
 
 def guard_pages(routes: Blueprint, *image_origins: str) -> None:
-    """Let pages load nothing but ours, and images of the bucket that we redirect to."""
+    """Let pages load nothing but ours, and images of the bucket that we redirect to.
+
+    And let nobody but our own forms change anything.
+    """
+
+    @routes.before_request
+    def refuse_foreign() -> None:
+        refuse_foreign_form(request, current_app.config["BASE_URL"])
 
     @routes.after_request
     def guard(answer: Response) -> Response:

@@ -17,8 +17,10 @@ from service.generation import (
     input_schema,
     suggest,
 )
-from service.web.auth import bearer
-from service.web.bodies import all_errors
+from service.keys import Caller
+from service.models import Scope
+from service.web.openapi import answers
+from service.web.operation import Answer, Api
 from service.web.parsing import read_image_object
 from service.wiring import Wiring
 
@@ -38,17 +40,27 @@ class PriceBody(BaseModel):
 def models_blueprint(wiring: Wiring) -> Blueprint:
     """Return the routes of models and prices."""
     routes = Blueprint("models", __name__, url_prefix="/v1")
+    api = Api(wiring)
 
     @routes.get("/models")
-    def listing() -> Response:
-        bearer(request, wiring.keys)
+    @api.operation(
+        Scope.READ,
+        "List models",
+        answers={200: Answer("Every model.", answers.ModelList)},
+    )
+    def listing(_caller: Caller) -> Response:
         configured = wiring.enqueue.providers
         documents = [_summary(model, configured) for model in CATALOGUE.models.values()]
         return jsonify({"data": documents, "next": None})
 
     @routes.get("/models/<path:name>")
-    def one(name: str) -> Response:
-        bearer(request, wiring.keys)
+    @api.operation(
+        Scope.READ,
+        "Look up a model",
+        answers={200: Answer("What it takes and where we know it from.", answers.Model)},
+        errors=(NotFound,),
+    )
+    def one(_caller: Caller, name: str) -> Response:
         model = CATALOGUE.get(name)
         if model is None:
             nearest = suggest(name, CATALOGUE.names())
@@ -61,13 +73,20 @@ def models_blueprint(wiring: Wiring) -> Blueprint:
         return jsonify(_summary(model, wiring.enqueue.providers) | details)
 
     @routes.post("/price")
-    def price() -> Response:
-        project_id = bearer(request, wiring.keys).project_id
+    @api.operation(
+        Scope.SUBMIT,
+        "Ask what a job would cost",
+        description="With every error that the job would get; nothing is stored or sent.",
+        body=PriceBody,
+        answers={200: Answer("Its price.", answers.Price)},
+    )
+    def price(caller: Caller) -> Response:
+        project_id = caller.project_id
         raw = read_image_object(request)
         try:
             body = PriceBody.model_validate(raw)
         except ValidationError as error:
-            errors = all_errors(error, PriceBody, raw, project_id, wiring.enqueue)
+            errors = wiring.enqueue.all_errors(error, PriceBody, raw, project_id)
             raise InvalidRequest("The price cannot be told.", errors) from None
         quote = wiring.enqueue.price(project_id, body.model, body.input, body.provider)
         usd = None if quote.credits is None else quote.credits / CREDITS_PER_USD

@@ -60,8 +60,7 @@ def register_errors(app: Flask) -> None:
     @app.errorhandler(CallerError)
     def caller_error(error: CallerError) -> Response:
         answer = _shown(error.status, error.code, error.title, error.detail, error.errors)
-        if answer.status_code == HTTPStatus.UNAUTHORIZED:
-            answer.headers["WWW-Authenticate"] = 'Bearer realm="darkroom"'
+        answer.headers.update(_advice(error, answer.status_code))
         return answer
 
     @app.errorhandler(DatabaseUnavailable)
@@ -102,6 +101,15 @@ def register_errors(app: Flask) -> None:
             "Something broke on our side",
             "The fault is logged. Repeating the request with the same Idempotency-Key is safe.",
         )
+
+
+def _advice(error: CallerError, status: int) -> dict[str, str]:
+    """Return the headers that say what to do about an error; Flux's API has a status of its own."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": 'Bearer realm="darkroom"'}
+    if error.retry_after_seconds is not None:
+        return {"Retry-After": str(error.retry_after_seconds)}
+    return {}
 
 
 def _shown(

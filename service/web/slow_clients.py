@@ -5,11 +5,7 @@ that send a byte now and then would stop the service. A proxy that takes in whol
 passes them on does better still; what took longer than the deadline only loses its connection.
 """
 
-import socket
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -24,6 +20,7 @@ from gunicorn.workers.gthread import (  # type: ignore[import-untyped] # likewis
     ThreadWorker,
 )
 
+from service.web.deadlines import DEADLINES
 from service.web.waiting import LEAVING
 
 #: From a request's first byte to its last; 30 MB take 24 s at 10 Mbit/s.
@@ -31,7 +28,6 @@ REQUEST_SECONDS = 25.0
 #: After its answer a client that still sends is listened to so long, lest it misses the answer.
 LINGER_SECONDS = 0.5
 CLOSING_THREADS = 8
-LOOK_EVERY_SECONDS = 0.5
 
 
 class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
@@ -39,9 +35,8 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
 
     def init_process(self) -> None:
         """Start the watch with the process, after the fork."""
-        self._deadlines: dict[TConn, float] = {}
         self._closing = ThreadPoolExecutor(CLOSING_THREADS, "closing")
-        threading.Thread(target=self._watch, name="slow-clients", daemon=True).start()
+        DEADLINES.watch()
         super().init_process()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -51,12 +46,12 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
 
     def handle(self, conn: TConn) -> Any:  # noqa: ANN401 - gunicorn's own answer
         """Read and answer one request."""
-        self._deadlines[conn] = time.monotonic() + REQUEST_SECONDS
+        DEADLINES.to_send(conn.sock, REQUEST_SECONDS)
         conn.close = partial(self._close, conn)
         try:
             return super().handle(conn)
         finally:
-            self._deadlines.pop(conn, None)
+            DEADLINES.lift(conn.sock)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:  # noqa: ANN401
         """Answer 400 to a transfer coding that nobody knows: the fault is the client's."""
@@ -71,13 +66,3 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
             self._closing.submit(util.close_graceful, conn.sock, LINGER_SECONDS)
         else:
             util.close(conn.sock)
-
-    def _watch(self) -> None:
-        while True:
-            time.sleep(LOOK_EVERY_SECONDS)
-            now = time.monotonic()
-            for conn, deadline in list(self._deadlines.items()):
-                if deadline < now:
-                    # reads end here as if the client had gone; an answer can still be written
-                    with suppress(OSError):
-                        conn.sock.shutdown(socket.SHUT_RD)

@@ -10,6 +10,7 @@ from sqlalchemy import Row
 from service.documents import Document
 from service.generation import CATALOGUE
 from service.ids import Kind, public_id, read_id
+from service.steps.browse import ImageFilter
 from service.wiring import Wiring
 
 #: Of the images made from another; a link leads to the others.
@@ -19,7 +20,9 @@ CHILDREN_SHOWN = 12
 def lineage(wiring: Wiring, row: Row[Any]) -> Document:
     """Return what an image was made from, and the newest of what was made from it."""
     parents = wiring.browse.images_named(row.project_id, row.parent_image_ids)
-    children = wiring.browse.images(row.project_id, None, CHILDREN_SHOWN, parent_id=row.id)
+    children = wiring.browse.images(
+        row.project_id, None, CHILDREN_SHOWN, ImageFilter(parent_id=row.id)
+    )
     return {
         "parents": [_tile(one, parents) for one in row.parent_image_ids],
         "children": [_tile(child.id, {child.id: child}) for child in children.rows],

@@ -16,7 +16,7 @@ from service.ids import Kind, public_id, read_id
 from service.keys import Caller
 from service.states import TERMINAL
 from service.steps.browse import JobFilter
-from service.web.auth import same_origin
+from service.timeline import IMAGE_DELETED
 from service.web.login import guard_pages, page_for
 from service.web.paging import read_cursor
 from service.web.tiles import input_pictures
@@ -34,7 +34,7 @@ def timeline_blueprint(wiring: Wiring) -> Blueprint:
     @routes.get("/jobs")
     @page
     def jobs(caller: Caller) -> str:
-        cursor = read_cursor(wiring.cursors, "job-pages")
+        cursor = read_cursor(wiring.cursors, "job-pages", request.args.get("cursor"))
         found, pictures = wiring.browse.jobs(caller.project_id, JobFilter(), cursor, JOBS_PER_PAGE)
         images = {picture.job_id: [picture] for picture in pictures}
         return render_template(
@@ -57,6 +57,7 @@ def timeline_blueprint(wiring: Wiring) -> Blueprint:
             raise NotFound("There is no such job.")
         row, pictures = wiring.browse.job(caller.project_id, found)
         lines = wiring.browse.events(caller.project_id, found)
+        moves = [line for line in lines if line.type != IMAGE_DELETED]
         return render_template(
             "job.html",
             caller=caller,
@@ -64,15 +65,15 @@ def timeline_blueprint(wiring: Wiring) -> Blueprint:
             inputs=input_pictures(wiring, row),
             ended=row.status in TERMINAL,
             events=_timeline(lines),
-            since_seconds=(datetime.now(UTC) - lines[-1].at).total_seconds(),
-            took_seconds=(lines[-1].at - lines[0].at).total_seconds(),
+            moved_at=when(moves[-1].at),
+            since_seconds=(datetime.now(UTC) - moves[-1].at).total_seconds(),
+            took_seconds=(moves[-1].at - moves[0].at).total_seconds(),
             deliveries=_deliveries(*wiring.browse.deliveries(caller.project_id, found)),
         )
 
     @routes.post("/jobs/<job_id>/callbacks/<delivery_id>/again")
     @page
     def again(caller: Caller, job_id: str, delivery_id: str) -> Redirect:
-        same_origin(request, wiring.settings.base_url)
         found, of_job = read_id(Kind.DELIVERY, delivery_id), read_id(Kind.JOB, job_id)
         if found is None or of_job is None:
             raise NotFound("There is no such delivery.")

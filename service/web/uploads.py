@@ -6,11 +6,20 @@ from collections.abc import Callable, Iterator
 from flask import Blueprint, Request, Response, jsonify, request
 
 from service.documents import upload
-from service.errors import BodyTooLarge, NotFound, UnsupportedMediaType
+from service.errors import (
+    BodyTooLarge,
+    InvalidRequest,
+    MalformedRequest,
+    NotFound,
+    UnsupportedMediaType,
+)
 from service.ids import Kind, read_id
+from service.keys import Caller
+from service.models import Scope
 from service.pictures import MAX_IMAGE_BYTES
-from service.web.auth import bearer
 from service.web.multipart import only_file
+from service.web.openapi.answers import Upload
+from service.web.operation import Answer, Api
 from service.web.parsing import body_pieces
 from service.wiring import Wiring
 
@@ -23,6 +32,12 @@ RAW_TYPES = (
     "application/octet-stream",
 )
 FORM_TYPE = "multipart/form-data"
+_FORM = {
+    "type": "object",
+    "properties": {"file": {"type": "string", "format": "binary"}},
+    "required": ["file"],
+    "description": "One file; its field may have any name.",
+}
 #: What a form may be longer than its file, bytes.
 MAX_FRAMING_BYTES = 64 * 1024
 
@@ -30,10 +45,18 @@ MAX_FRAMING_BYTES = 64 * 1024
 def uploads_blueprint(wiring: Wiring) -> Blueprint:
     """Return the routes of uploads."""
     routes = Blueprint("uploads", __name__, url_prefix="/v1/uploads")
+    api = Api(wiring)
 
     @routes.post("")
-    def take() -> Response:
-        caller = bearer(request, wiring.keys)
+    @api.operation(
+        Scope.SUBMIT,
+        "Hand in a picture",
+        description="JPEG, PNG or WebP, by itself or as the one file of a form.",
+        raw_body={**{media_type: {} for media_type in RAW_TYPES}, FORM_TYPE: _FORM},
+        answers={201: Answer("Stored.", Upload, headers=("Location",))},
+        errors=(MalformedRequest, BodyTooLarge, UnsupportedMediaType, InvalidRequest),
+    )
+    def take(caller: Caller) -> Response:
         row = wiring.upload.take(caller.project_id, _receiver(request))
         document = upload(row, wiring.settings.base_url)
         answer = jsonify(document)
@@ -42,8 +65,13 @@ def uploads_blueprint(wiring: Wiring) -> Blueprint:
         return answer
 
     @routes.get("/<upload_id>")
-    def one(upload_id: str) -> Response:
-        caller = bearer(request, wiring.keys)
+    @api.operation(
+        Scope.READ,
+        "Look up an upload",
+        answers={200: Answer("The upload.", Upload)},
+        errors=(NotFound,),
+    )
+    def one(caller: Caller, upload_id: str) -> Response:
         known = read_id(Kind.UPLOAD, upload_id)
         if known is None:
             raise NotFound("There is no such upload.")

@@ -4,10 +4,12 @@ from http import HTTPStatus
 
 from flask import Blueprint, Response, request
 
-from service.errors import CallerError, RejectedWebhook
+from service.errors import CallerError, RejectedWebhook, UnknownCaller
 from service.logs import get_log
 from service.signing.flux_webhook import MAX_BODY_BYTES
 from service.steps.receive import Receive
+from service.web.openapi.answers_beside import FluxReport
+from service.web.operation import Answer, described
 from service.web.parsing import read_body
 from service.web.problems import RETRY_AFTER_SECONDS, problem
 
@@ -19,6 +21,14 @@ def webhooks_blueprint(receive: Receive) -> Blueprint:
     routes = Blueprint("webhooks", __name__)
 
     @routes.post("/webhooks/flux/<token>")
+    @described(
+        "Tell us what became of a task",
+        description="For Flux alone: the address and its proof are made for one paid request.",
+        body=FluxReport,
+        headers=("X-Webhook-Secret", "X-BFL-Signature"),
+        answers={200: Answer("Kept.", media_types=())},
+        errors=(UnknownCaller,),
+    )
     def hear(token: str) -> Response:
         try:
             receive.hear(

@@ -9,11 +9,10 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from service.clients.spool import ResultSpool, WebhookSpool
+from service.clients.spool import WebhookSpool
 from service.database import Ring
 from service.gate import ACCOUNT, Probes
 from service.generation import CATALOGUE
-from service.keys import Keys
 from service.lanes import Lane
 from service.leases import HandBack
 from service.legacy import Legacy
@@ -24,21 +23,22 @@ from service.poison import Deaths
 from service.rounds import Round
 from service.settings import Provider
 from service.states import Status
-from service.steps.browse import Browse
 from service.steps.derive import Derive
-from service.steps.enqueue import Enqueue
 from service.steps.poll import Poll
 from service.steps.receive import Receive
 from service.steps.reconcile import Balances, Reconcile
 from service.steps.recover import Doubts
 from service.steps.reindex import Reindex
+from service.steps.remove import Remove
+from service.steps.share import Share
 from service.steps.store import Bring, Ripe, Store
 from service.steps.submit import Lease, Outcomes, Send, Slips, Submit
 from service.steps.sweep import GraceClock, Sweep
-from service.steps.upload import Discard, Upload
+from service.steps.tail import Tail
 from service.steps.verify import Verify
 from service.steps.watch import Watch
-from service.wiring.calling import CONNECT_TIMEOUT_SECONDS, Calling
+from service.wiring.asking import Asking
+from service.wiring.calling import CONNECT_TIMEOUT_SECONDS
 from service.wiring.upkeep import rounds_of
 
 log = get_log(__name__)
@@ -55,26 +55,8 @@ CAPACITY = {Message.POLL: 8, Message.STORE: 8, Message.DELIVER: 256}
 WORKER_POOL_SIZE = 8
 
 
-class Wiring(Calling):
+class Wiring(Asking):
     """Every step of one process, over its parts."""
-
-    @cached_property
-    def keys(self) -> Keys:
-        """Projects and API keys."""
-        return Keys(self.database)
-
-    @cached_property
-    def enqueue(self) -> Enqueue:
-        """Step: enqueue."""
-        return Enqueue(
-            CATALOGUE,
-            self.guard,
-            self.inputs,
-            self._providers,
-            self.database,
-            self.moves,
-            self.settings.on_unconfirmed,
-        )
 
     @cached_property
     def submit(self) -> Submit:
@@ -146,21 +128,19 @@ class Wiring(Calling):
         return Derive(self.database, self.object_store, self.settings.lease_seconds)
 
     @cached_property
-    def upload(self) -> Upload:
-        """Step: upload."""
-        spool = ResultSpool(self.settings.spool_dir / "uploads", self.settings.spool_max_bytes)
-        lifetime = self.settings.upload_lifetime_seconds
-        return Upload(self.database, spool, self.uploads, lifetime)
+    def remove(self) -> Remove:
+        """Step: remove."""
+        return Remove(self.database, self.object_store)
 
     @cached_property
-    def discard(self) -> Discard:
-        """Step: discard."""
-        return Discard(self.database, self.object_store)
+    def share(self) -> Share:
+        """Step: share."""
+        return Share(self.database)
 
     @cached_property
-    def browse(self) -> Browse:
-        """Step: browse."""
-        return Browse(self.database)
+    def tail(self) -> Tail:
+        """Step: tail."""
+        return Tail(self.database)
 
     @cached_property
     def sweep(self) -> Sweep:
@@ -241,11 +221,6 @@ class Wiring(Calling):
     def _probes(self) -> Probes:
         """How often a closed gate is tried."""
         return Probes(self.settings.breaker_probe_seconds, self.settings.account_probe_seconds)
-
-    @property
-    def _providers(self) -> list[str]:
-        """Whom we pay, by preference."""
-        return [provider.value for provider in self.settings.flux_provider]
 
     def _webhook_address(self) -> Callable[[UUID], Mapping[str, str]]:
         """Return what is sent upstream so that Flux can call us, or nothing if it cannot."""

@@ -160,6 +160,11 @@ class Parts:
         is_reachable = _is_public(self.object_store.origin) or not any(map(_is_public, bases))
         return Inputs(self.database, self.object_store, CATALOGUE, self.uploads, is_reachable)
 
+    @property
+    def _providers(self) -> list[str]:
+        """Whom we pay, by preference."""
+        return [provider.value for provider in self.settings.flux_provider]
+
     def _database(self, pool_size: int) -> Database:
         url = self.settings.database_url.get_secret_value()
         return Database(url, self.sender, pool_size=pool_size, patience=self.patience)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from service.clients.outbound import Answer
 from service.rounds import Round
 from service.signing.presence import PresenceSigner
+from service.steps.discard import Discard, ExpiredUploads, Removals, Retention
 from service.steps.examine import Examine
 from service.steps.reconcile import READ_EVERY_SECONDS
 from service.steps.recover import LOOK_AT_MARK_SECONDS, Marks, Recover, Standings
@@ -38,6 +39,16 @@ class Upkeep(Parts):
     def presence(self) -> PresenceSigner:
         """Tells our web processes from others'."""
         return PresenceSigner(self.settings.signing_keys)
+
+    @cached_property
+    def discard(self) -> Discard:
+        """Step: discard."""
+        bucket = self.object_store
+        return Discard(
+            Retention(self.database),
+            Removals(self.database, bucket),
+            ExpiredUploads(self.database, bucket),
+        )
 
     @cached_property
     def examine(self) -> Examine:

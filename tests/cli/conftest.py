@@ -55,3 +55,9 @@ def darkroom(web: RunningService, key: NewKey, tmp_path: Path) -> CommandLine:
     """The command line of a caller, who has an address and a key and nothing else."""
     known = {"DARKROOM_URL": web.url, "DARKROOM_API_KEY": key.api_key}
     return CommandLine({**known, "DARKROOM_HOME": str(tmp_path)}, key.api_key)
+
+
+@pytest.fixture
+def operator(environment: dict[str, str]) -> CommandLine:
+    """The command line beside the service, with all of its variables."""
+    return CommandLine(environment, environment["SECRET_KEY"])

@@ -1,39 +1,14 @@
-import hashlib
-import itertools
 import json
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fakes.scripted_peer import Script, ScriptedPeer, ok
+from cli.answers import BUSY, CUT, NOTHING, header, in_turn
+from fakes.scripted_peer import ScriptedPeer, answer, ok
 
-from service.client import ApiRefused, ApiUnreachable, Client, Image
+from service.client import ApiRefused, ApiUnreachable, Client
 from service.client.api import MAX_UPLOAD_BYTES
 
 JOB = json.dumps({"id": "job_1", "status": "queued"}).encode()
-LAST = b"Connection: close\r\n"
-BUSY = b"HTTP/1.1 503 Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\n%b\r\n" % LAST
-CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
-NOTHING = b""
-
-
-def in_turn(*answers: bytes) -> Script:
-    """Return a script that gives each connection the next answer, and the last one for ever."""
-    left: Iterator[bytes] = itertools.chain(answers, itertools.repeat(answers[-1]))
-
-    def script(sock: socket.socket, peer: ScriptedPeer) -> None:
-        peer.read_request(sock)
-        sock.sendall(next(left))
-
-    return script
-
-
-def header(request: bytes, name: str) -> str | None:
-    for line in request.partition(b"\r\n\r\n")[0].decode().split("\r\n"):
-        if line.lower().startswith(f"{name}: "):
-            return line.partition(": ")[2]
-    return None
 
 
 def test_a_job_is_handed_in_again_under_the_same_key_until_there_is_an_answer() -> None:
@@ -56,18 +31,6 @@ def test_a_cancel_is_sent_once(answer: bytes) -> None:
         with pytest.raises((ApiUnreachable, ApiRefused)):
             client.cancel("job_1")
         assert len(api.requests) == 1
-
-
-def test_the_bucket_is_asked_until_it_gives_all_bytes_and_never_sees_the_api_key() -> None:
-    sha256 = hashlib.sha256(b"all bytes").hexdigest()
-    image: Image = {"id": "img_1", "bytes": 9, "sha256": sha256}  # type: ignore[typeddict-item] # all that is read
-    with ScriptedPeer(in_turn(CUT, BUSY, ok(b"all bytes"))) as bucket:
-        place = b"Location: %b/x?sig=1\r\n" % bucket.url.encode()
-        away = b"HTTP/1.1 302 Found\r\n%bContent-Length: 0\r\n%b\r\n" % (place, LAST)
-        with ScriptedPeer(in_turn(away)) as api, Client(api.url, "dk_1") as client:
-            assert client.content(image) == b"all bytes"
-            assert header(api.requests[0], "authorization") == "Bearer dk_1"
-        assert [header(asked, "authorization") for asked in bucket.requests] == [None] * 3
 
 
 def test_an_upload_is_the_files_bytes_and_sent_until_there_is_an_answer(tmp_path: Path) -> None:
@@ -94,6 +57,54 @@ def test_a_file_that_is_too_large_or_endless_is_not_sent(tmp_path: Path) -> None
         with pytest.raises(FileNotFoundError):
             client.upload(tmp_path / "none.png")
         assert api.connections == 0
+
+
+LATER = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: %d\r\nConnection: close\r\n"
+
+
+def test_who_sends_too_much_waits_and_sends_it_again() -> None:
+    too_much = LATER % 0 + b"Content-Length: 0\r\n\r\n"
+    with ScriptedPeer(in_turn(too_much, ok(JOB))) as api, Client(api.url, "dk_1") as client:
+        assert client.retry("job_1", "one-key")["id"] == "job_1"
+    assert [header(sent, "idempotency-key") for sent in api.requests] == ["one-key"] * 2
+
+
+def test_what_asks_for_hours_of_patience_is_said_at_once() -> None:
+    problem = json.dumps({"code": "credits_spent", "detail": "The day's credits are spent."})
+    spent = LATER % 3600 + b"Content-Length: %d\r\n\r\n" % len(problem) + problem.encode()
+    with ScriptedPeer(answer(spent)) as api, Client(api.url, "dk_1") as client:
+        with pytest.raises(ApiRefused, match=r"The day's credits are spent\.") as refused:
+            client.submit_batch([{"model": "flux-2-pro"}], "one-key")
+        assert len(api.requests) == 1
+    assert (refused.value.status, refused.value.code) == (429, "credits_spent")
+
+
+def test_a_batch_is_handed_in_again_under_the_same_key_and_said_to_be_found() -> None:
+    body = b'{"id":"bat_1","job_ids":["job_1"]}'
+    found = b"HTTP/1.1 202 Accepted\r\nConnection: close\r\nIdempotent-Replayed: true\r\n"
+    found += b"Content-Length: %d\r\n\r\n" % len(body) + body
+    with ScriptedPeer(in_turn(NOTHING, CUT, found)) as api, Client(api.url, "dk_1") as client:
+        made = client.submit_batch([{"model": "m"}], "one-key", metadata={"order": "17"})
+    assert (made.batch["job_ids"], made.is_replayed) == (["job_1"], True)
+    assert [header(sent, "idempotency-key") for sent in api.requests] == ["one-key"] * 3
+    bodies = {sent.partition(b"\r\n\r\n")[2] for sent in api.requests}
+    assert [json.loads(sent) for sent in bodies] == [
+        {"jobs": [{"model": "m"}], "metadata": {"order": "17"}}
+    ]
+
+
+def test_an_image_that_is_gone_counts_as_deleted_and_an_unknown_one_does_not() -> None:
+    gone = b"HTTP/1.1 410 Gone\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    with ScriptedPeer(in_turn(NOTHING, gone)) as api, Client(api.url, "dk_1") as client:
+        client.delete_image("img_1")
+        assert [sent.split(b" ")[0] for sent in api.requests] == [b"DELETE"] * 2
+    unknown = gone.replace(b"410 Gone", b"404 Not Found")
+    with (
+        ScriptedPeer(answer(unknown)) as api,
+        Client(api.url, "dk_1") as client,
+        pytest.raises(ApiRefused),
+    ):
+        client.delete_image("img_1")
 
 
 @pytest.mark.parametrize("name", ["", "..", "../jobs", "flux/../../jobs", "flux?x=1", "flux#", "/"])

@@ -45,6 +45,28 @@ def test_a_download_is_taken_up_where_it_stopped(
     assert {path.name for path in folder.iterdir()} == set(map(file_of, stored))
 
 
+def test_images_of_jobs_handed_in_since_a_moment_are_saved(
+    darkroom: CommandLine, stored: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    command = ("images", "download", "--to", str(tmp_path), "--json", "--since")
+    assert darkroom(*command, "2100-01-01").out == ""
+    found = darkroom(*command, "2026-01-01T00:00:00Z").lines
+    assert outcomes(found) == {image["id"]: "saved" for image in stored}
+
+
+def test_a_cut_download_goes_on_from_its_bytes(
+    darkroom: CommandLine, wiring: Wiring, stored: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    image = stored[0]
+    original = wiring.object_store.get(image["bucket"], image["key"])
+    (tmp_path / f"{file_of(image)}.part").write_bytes(original[:1000])
+    # what is there already is not asked for: else the bucket's new first byte would be saved
+    altered = bytes([original[0] ^ 1]) + original[1:]
+    wiring.object_store.put_bytes(image["key"], altered, image["content_type"])
+    assert darkroom("images", "download", "--to", str(tmp_path), image["id"]).code == 0
+    assert (tmp_path / file_of(image)).read_bytes() == original
+
+
 def test_an_altered_object_is_named_and_not_saved(
     darkroom: CommandLine, wiring: Wiring, stored: list[dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -68,6 +90,7 @@ def test_an_altered_object_is_named_and_not_saved(
 def test_images_are_named_or_all_are_asked_for(darkroom: CommandLine) -> None:
     assert darkroom("images", "download").code == 2
     assert darkroom("images", "download", "--all", "img_1").code == 2
+    assert darkroom("images", "download", "--all", "--since", "2026-01-01").code == 2
 
 
 def test_a_directory_that_cannot_be_made_is_told(darkroom: CommandLine, tmp_path: Path) -> None:

@@ -36,6 +36,18 @@ def test_a_job_is_handed_in_waited_for_and_looked_up(
     assert [event["seq"] for event in watched.lines] == list(range(1, len(watched.lines) + 1))
 
 
+def test_a_job_is_put_off_preferred_and_handed_in_once_by_its_key(darkroom: CommandLine) -> None:
+    command = (
+        *("jobs", "submit", "flux-2-pro", "-p", "a red fox", "--json", "--key", "order-17"),
+        *("--priority", "high", "--start-at", "2090-01-01", "--expires-at", "2090-01-02T12:00"),
+    )
+    job = darkroom(*command).json
+    assert (job["priority"], job["status"]) == ("high", "queued")
+    assert job["start_at"] == "2090-01-01T00:00:00.000Z"
+    assert job["expires_at"] == "2090-01-02T12:00:00.000Z"
+    assert darkroom(*command).json["id"] == job["id"]
+
+
 def test_a_list_keeps_to_status_and_limit(
     darkroom: CommandLine, wiring: Wiring, key: NewKey
 ) -> None:
@@ -50,6 +62,18 @@ def test_a_list_keeps_to_status_and_limit(
         [first, "queued", "flux-2-pro"],
     ]
     assert table[1].endswith(PROMPT)
+
+
+def test_a_list_keeps_to_moments_and_notes(darkroom: CommandLine) -> None:
+    handed_in = ("jobs", "submit", "flux-2-pro", "-p", "a red fox", "--json")
+    noted = darkroom(*handed_in, "--metadata", "order=17").json["id"]
+    other = darkroom(*handed_in, "--metadata", "order=18").json["id"]
+    listed = ("jobs", "list", "--json")
+    assert [job["id"] for job in darkroom(*listed, "--metadata", "order=17").lines] == [noted]
+    since = darkroom(*listed, "--created-after", "2026-01-01", "--created-before", "2100-01-01")
+    assert [job["id"] for job in since.lines] == [other, noted]
+    assert darkroom(*listed, "--created-before", "2026-01-01T00:00").lines == []
+    assert darkroom(*listed, "--created-after", "yesterday").code == 2
 
 
 def test_watch_follows_a_job_to_its_end_and_names_it_by_the_exit_code(

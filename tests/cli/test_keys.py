@@ -7,12 +7,6 @@ from service.keys import NewKey
 from service.wiring import Wiring
 
 
-@pytest.fixture
-def operator(environment: dict[str, str]) -> CommandLine:
-    """The command line beside the service, with all of its variables."""
-    return CommandLine(environment, environment["SECRET_KEY"])
-
-
 def test_a_key_opens_the_api_until_it_is_revoked(
     operator: CommandLine, web: RunningService
 ) -> None:

@@ -14,7 +14,7 @@ from service.documents import MAX_CALLBACK_BYTES, Documents, credits_text, when
 from service.ids import new_id
 from service.settings import OnUnconfirmed
 from service.states import ErrorCode, Status
-from service.web.bodies import MAX_METADATA_BYTES
+from service.steps.enqueue.body import MAX_METADATA_BYTES
 
 DOCUMENTS = Documents(
     "https://darkroom.example", lambda _b, key, _s: f"https://s3/{key}?" + "s" * 900
@@ -28,7 +28,7 @@ def row(**more: Any) -> Any:  # noqa: ANN401 - a job's columns
             **dict.fromkeys(
                 ["start_at", "expires_at", "submitted_at", "generated_at", "completed_at",
                  "task_id", "cost_estimated", "cost_actual", "error_code", "error_message",
-                 "error_upstream_status", "callback_url"]
+                 "error_upstream_status", "callback_url", "batch_id", "retry_of"]
             ),
             "id": new_id(), "status": Status.FAILED, "model": "flux-2-pro", "priority": 1,
             "input": {"prompt": "x"}, "metadata": {}, "created_at": NOW, "provider": "bfl",

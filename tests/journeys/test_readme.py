@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fakes.webhook_sink import WebhookSink
 from journeys.running_service import ROOT, RunningService
 
@@ -15,6 +16,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def python_with(words: str) -> str:
+    (found,) = [block for block in blocks("python") if words in block]
+    return found
 
 
 def test_the_curl_commands_run_one_after_the_other(service: RunningService, tmp_path: Path) -> None:
@@ -36,12 +42,21 @@ def test_the_curl_commands_run_one_after_the_other(service: RunningService, tmp_
     assert '"status":"succeeded"' in done.stdout
 
 
+def test_the_python_snippet_hands_in_a_batch_and_saves_its_images(
+    service: RunningService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DARKROOM_URL", service.url)
+    monkeypatch.setenv("DARKROOM_API_KEY", service.api_key)
+    monkeypatch.chdir(tmp_path)
+    exec(python_with("Client("), {})  # noqa: S102 - our own README
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_the_python_snippet_verifies_a_real_callback_and_nothing_else(
     service: RunningService, caller: WebhookSink
 ) -> None:
     names: dict[str, Any] = {}
-    for snippet in blocks("python"):
-        exec(snippet, names)  # noqa: S102 - our own README
+    exec(python_with("def verified("), names)  # noqa: S102 - our own README
     verified: Callable[[str, bytes, Mapping[str, str]], dict[str, Any] | None] = names["verified"]
     job_id = service.enqueue(callback_url=caller.url)
     (call,) = caller.wait_for(1, 20)

@@ -12,7 +12,7 @@ from service.ids import new_id
 from service.keys import NewKey
 from service.models import Image
 from service.states import Status
-from service.steps.browse import JobFilter
+from service.steps.browse import ImageFilter, JobFilter
 from service.wiring import Wiring
 
 ALL = JobFilter()
@@ -78,7 +78,7 @@ def test_images_are_paged_the_same_way(wiring: Wiring, key: NewKey) -> None:
     seen: list[UUID] = []
     before: UUID | None = None
     for _ in range(10):
-        page = wiring.browse.images(owner, before, 2)
+        page = wiring.browse.images(owner, before, 2, ImageFilter())
         seen += [row.id for row in page.rows]
         before = page.next_id
         if before is None:
@@ -109,7 +109,7 @@ def test_prompts_are_searched_as_text_not_as_patterns(wiring: Wiring, key: NewKe
     percent = draw(wiring, enqueue(wiring, key), "100% Fox_1")
     draw(wiring, enqueue(wiring, key), "1000 foxes")
     for text in ("100%", "fox_1", "FOX_", "% fox"):
-        page = wiring.browse.images(owner, None, 10, prompt_contains=text)
+        page = wiring.browse.images(owner, None, 10, ImageFilter(prompt_contains=text))
         assert [row.id for row in page.rows] == [percent], text
 
 
@@ -131,8 +131,8 @@ def test_another_projects_rows_are_as_unknown_as_none(
         assert len(said) == 1
     assert browse.deliveries(foreign, job_id) == ([], [])
     assert browse.jobs(foreign, ALL, None, 10)[0].rows == []
-    assert browse.images(foreign, None, 10).rows == []
-    assert browse.images(foreign, None, 10, prompt_contains="fox").rows == []
+    assert browse.images(foreign, None, 10, ImageFilter()).rows == []
+    assert browse.images(foreign, None, 10, ImageFilter(prompt_contains="fox")).rows == []
 
     mine = project_id(wiring, key)
     assert browse.job(mine, job_id)[0].id == job_id
@@ -159,12 +159,3 @@ def test_a_page_costs_the_same_number_of_statements_however_long_it_is(
         assert len(page.rows) == len(images) == limit
         assert len(counted) == 2
     event.remove(engine, "before_cursor_execute", count)
-
-
-def test_statuses_of_several_jobs_at_once(wiring: Wiring, key: NewKey) -> None:
-    one, two = enqueue(wiring, key), enqueue(wiring, key)
-    put(wiring, two, status=Status.STORING)
-    assert wiring.browse.statuses([one, two, uuid4()]) == {
-        one: Status.QUEUED,
-        two: Status.STORING,
-    }

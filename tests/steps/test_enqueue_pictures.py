@@ -135,10 +135,10 @@ def test_a_job_that_meets_the_discarding_half_way_is_refused(wiring: Wiring, key
     owner, given = project_id(wiring, key), upload(wiring, key, PNG)
     with wiring.database.transaction() as tx:
         tx.execute(update(uploads).values(expires_at=func.now()))
-    wiring.discard.claim(1)
+    wiring.discard.uploads.claim(1)
     inputs, model = wiring.inputs, CATALOGUE["flux-2-pro"]
     with wiring.database.transaction() as tx, pytest.raises(InvalidRequest) as failure:
-        inputs.refer(tx, owner, model, {"prompt": "a fox", "input_image": given})
+        inputs.refer(tx, owner, {"/input": (model, {"prompt": "a fox", "input_image": given})})
     unknown = FieldError("/input/input_image", "there is no such image or upload")
     assert failure.value.errors == [unknown]
 
@@ -151,9 +151,10 @@ def test_a_discarding_that_meets_a_job_half_way_passes_on(wiring: Wiring, key: N
         with wiring.database.transaction() as tx:
             # over for everybody who looks from now on
             tx.execute(update(uploads).values(expires_at=began + timedelta(microseconds=1)))
-        inputs.refer(accepting, owner, model, {"prompt": "a fox", "input_image": given})
-        assert wiring.discard.claim(1) == []
-    assert wiring.discard.claim(1) == []
+        named = {"/input": (model, {"prompt": "a fox", "input_image": given})}
+        inputs.refer(accepting, owner, named)
+        assert wiring.discard.uploads.claim(1) == []
+    assert wiring.discard.uploads.claim(1) == []
     assert kept(wiring)[0].expires_at is None
 
 

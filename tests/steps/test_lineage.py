@@ -12,6 +12,7 @@ from sqlalchemy import Row, text
 
 from service.ids import Kind, public_id
 from service.keys import NewKey
+from service.steps.browse import ImageFilter
 from service.wiring import Wiring
 
 #: What sidecars did not hold at first.
@@ -80,7 +81,9 @@ def test_parents_provider_and_rewritten_prompt_survive_the_loss_of_the_database(
     before = documents(api, key.api_key)
     new_key = lost_and_found(wiring, key)
     assert documents(api, new_key.api_key) == before
-    children = wiring.browse.images(project_id(wiring, new_key), None, 9, parent_id=parent.id)
+    children = wiring.browse.images(
+        project_id(wiring, new_key), None, 9, ImageFilter(parent_id=parent.id)
+    )
     assert [row.id for row in children.rows] == [child.id]
 
 

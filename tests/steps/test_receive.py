@@ -76,6 +76,8 @@ def test_a_webhook_a_thousand_times_sixteen_at_once_has_one_effect(
     with ThreadPoolExecutor(16) as pool:
         for one in [pool.submit(hear, wiring, call) for _ in range(1000)]:
             one.result()
+    # on a busy machine a few are thanked for by way of the spool
+    wiring.receive.replay()
     assert [row.effect for row in inbox(wiring)] == ["moved"]
     assert events(wiring, job_id)[-1] == "job.failed"
     assert events(wiring, job_id).count("job.failed") == 1

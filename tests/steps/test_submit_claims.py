@@ -18,6 +18,7 @@ from service.errors import DatabaseUnavailable
 from service.ids import new_id
 from service.keys import NewKey
 from service.models import Gate
+from service.patience import WORKERS
 from service.settings import Provider, Settings
 from service.states import Status
 from service.wiring import Wiring
@@ -74,6 +75,7 @@ def test_a_provider_whose_gate_cannot_be_had_costs_the_others_nothing(
             flux_provider=[Provider.COMETAPI, Provider.BFL],
             flux_api_url=[peer.url, peer.url],
             flux_api_key=[SecretStr("comet-key"), SecretStr("bfl-key")],
+            patience=dataclasses.replace(WORKERS, lock_timeout_ms=500),
         )
         two.submit.claim(1)
         job_id = enqueue(two, key, input={"prompt": "a fox"})

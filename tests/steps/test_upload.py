@@ -121,12 +121,12 @@ def test_only_what_has_expired_is_discarded(wiring: Wiring, key: NewKey) -> None
 
 
 def killed_before_the_delete(wiring: Wiring) -> None:
-    wiring.discard.claim(10)
+    wiring.discard.uploads.claim(10)
 
 
 def killed_before_the_row_goes(wiring: Wiring) -> None:
-    for one in wiring.discard.claim(10):
-        wiring.discard.act(one)
+    for one in wiring.discard.uploads.claim(10):
+        wiring.discard.uploads.act(one)
 
 
 @pytest.mark.parametrize("kill", [killed_before_the_delete, killed_before_the_row_goes])
@@ -140,7 +140,7 @@ def test_a_killed_discard_is_finished_by_the_next(
     # from its mark on nobody may refer to it, and nobody else works on it
     with pytest.raises(NotFound):
         wiring.upload.find(project_id(wiring, key), known(upload_id))
-    assert wiring.discard.claim(10) == []
+    assert wiring.discard.uploads.claim(10) == []
     expire(wiring)
     wiring.discard()
     assert rows(wiring) == []
@@ -172,7 +172,7 @@ def test_a_discard_ends_with_its_turn_and_the_next_goes_on(wiring: Wiring, key: 
     for _ in range(2):
         upload(wiring, key, PNG)
     expire(wiring)
-    replace(wiring.discard, turn_seconds=0.0)()
+    replace(wiring.discard.uploads, turn_seconds=0.0)()
     assert len(rows(wiring)) == 1
     expire(wiring)
     wiring.discard()

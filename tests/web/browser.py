@@ -74,6 +74,12 @@ def log_in(client: FlaskClient, key: NewKey) -> FlaskClient:
     return client
 
 
+def form_token(browser: FlaskClient) -> dict[str, str]:
+    """Return what the forms of a person's pages carry."""
+    hidden = [a for tag, a in Page(browser.get("/")).tags if a.get("name") == "form_token"]
+    return {"form_token": hidden[0]["value"]}
+
+
 def failed_job(wiring: Wiring, key: NewKey, code: ErrorCode, **overrides: Any) -> UUID:  # noqa: ANN401 - of JobRequest
     """Enqueue a job and let it fail from a state in which it can."""
     job_id = enqueue(wiring, key, **overrides)

@@ -39,6 +39,7 @@ def web_environment(
             "DATABASE_URL": named(servers["DATABASE_URL"], database),
             "SECRET_KEY": "a-key-for-tests-long-enough-to-be-one",
             "FLUX_API_URL": "http://127.0.0.1:9/v1",
+            "EGRESS_ALLOWED_NETWORKS": "127.0.0.0/8",
             "DARKROOM_HOME": str(tmp_path_factory.mktemp("home")),
         }
 
@@ -58,14 +59,21 @@ def web(
 
 
 @pytest.fixture(scope="module")
-def bearer(web: GunicornProcess, web_environment: dict[str, str]) -> Iterator[str]:
-    """The header of a caller."""
+def web_wiring(web: GunicornProcess, web_environment: dict[str, str]) -> Iterator[Wiring]:
+    """The parts of a web process, over the same servers."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in web_environment.items():
             patch.setenv(name, value)
         wiring = Wiring(load_settings())
-    yield f"Authorization: Bearer {wiring.keys.create('default').api_key}"
-    wiring.close()
+        # what it connects with later is read then
+        yield wiring
+        wiring.close()
+
+
+@pytest.fixture(scope="module")
+def bearer(web_wiring: Wiring) -> str:
+    """The header of a caller."""
+    return f"Authorization: Bearer {web_wiring.keys.create('default').api_key}"
 
 
 @pytest.fixture

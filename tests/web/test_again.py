@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 from factories import all_came_to, deliveries, enqueue, job
 from flask.testing import FlaskClient
+from web.browser import form_token
 
 from service.ids import Kind, public_id
 from service.keys import NewKey
@@ -34,7 +35,9 @@ def test_the_button_makes_it_due_and_leads_back(
     form = form_of(wiring, job_id)
     page = f"/jobs/{public_id(Kind.JOB, job_id)}"
     assert form in browser.get(page).text
-    answer = browser.post(form, headers={"Origin": wiring.settings.base_url})
+    answer = browser.post(
+        form, data=form_token(browser), headers={"Origin": wiring.settings.base_url}
+    )
     assert (answer.status_code, answer.headers["Location"]) == (303, f"{page}#callbacks")
     assert deliveries(wiring, job_id)[0].status is DeliveryStatus.PENDING
     assert form not in browser.get(page).text
@@ -45,8 +48,9 @@ def test_another_site_or_project_cannot(
 ) -> None:
     mine, theirs = given_up(wiring, key), given_up(wiring, other_key)
     elsewhere = {"Origin": "https://elsewhere.example"}
-    assert browser.post(form_of(wiring, mine), headers=elsewhere).status_code == 403
-    assert browser.post(form_of(wiring, theirs)).status_code == 404
+    mine_form, token = form_of(wiring, mine), form_token(browser)
+    assert browser.post(mine_form, data=token, headers=elsewhere).status_code == 403
+    assert browser.post(form_of(wiring, theirs), data=token).status_code == 404
     for job_id in (mine, theirs):
         assert deliveries(wiring, job_id)[0].status is DeliveryStatus.EXHAUSTED
 
@@ -56,7 +60,8 @@ def test_no_made_up_origin_is_ours(
     browser: FlaskClient, wiring: Wiring, key: NewKey, origin: str
 ) -> None:
     form = form_of(wiring, given_up(wiring, key))
-    assert browser.post(form, headers={"Origin": origin}).status_code == 403
+    said = browser.post(form, data=form_token(browser), headers={"Origin": origin})
+    assert said.status_code == 403
 
 
 def test_a_callback_is_sent_again_from_its_own_jobs_page_only(
@@ -65,5 +70,6 @@ def test_a_callback_is_sent_again_from_its_own_jobs_page_only(
     job_id = given_up(wiring, key)
     *_, delivery, again = form_of(wiring, job_id).split("/")
     for other in (public_id(Kind.JOB, given_up(wiring, key)), "nonsense"):
-        assert browser.post(f"/jobs/{other}/callbacks/{delivery}/{again}").status_code == 404
+        place = f"/jobs/{other}/callbacks/{delivery}/{again}"
+        assert browser.post(place, data=form_token(browser)).status_code == 404
     assert deliveries(wiring, job_id)[0].status is DeliveryStatus.EXHAUSTED

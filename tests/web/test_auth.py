@@ -11,7 +11,7 @@ from service.wiring import Wiring
 #: What answers without a key: health, the receiver, signed links, and the pages' log-in.
 PUBLIC = (
     "/healthz", "/readyz", "/metrics", "/webhooks/", "/flux/samples/", "/login", "/static/",
-    "/logout",
+    "/logout", "/share/", "/openapi.json", "/docs",
 )  # fmt: skip
 
 

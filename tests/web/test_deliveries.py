@@ -21,8 +21,8 @@ from service.wiring import Wiring
 WELL, GONE = Try(http_status=200, answer="thank you"), Try(http_status=410)
 MOVED = Try(http_status=302, location="http://elsewhere.example/hook")
 KEYS = [
-    "id", "object", "job_id", "type", "sequence", "url", "status", "tries", "created_at",
-    "next_try_at", "completed_at", "host", "urls",
+    "id", "object", "job_id", "batch_id", "type", "sequence", "url", "status", "tries",
+    "created_at", "next_try_at", "completed_at", "host", "urls",
 ]  # fmt: skip
 
 

@@ -158,6 +158,13 @@ def test_images_are_found_by_words_of_their_prompt(
     assert found("q=zebra") == []
     assert found("model=flux-2-max") == []
     assert found("limit=1") == ["100% wool_en hat"]
+    long_ago, far_ahead = "1970-01-02T00:00:00Z", "9998-12-30T00:00:00Z"
+    both = f"created_after={long_ago}&created_before={far_ahead}&model=flux-2-pro"
+    assert found(f"{both}&q=fox") == ["a red fox"]
+    assert found(f"created_after={far_ahead}") == []
+    assert found(f"created_before={long_ago}") == []
+    for query in (f"q={'a' * 501}", "q=a&q=b", "parent=img_1", "created_after=now"):
+        assert api.get(f"/v1/images?{query}").status_code == 422, query
 
 
 def test_a_lost_object_is_said_to_be_lost(api: Api, stored: Stored) -> None:

@@ -1,6 +1,13 @@
 """`GET /v1/jobs`: pages, filters, cursors."""
 
+from datetime import timedelta
+from urllib.parse import quote
+
 from conftest import Api
+from factories import job, known_job, put
+
+from service.ids import Kind, new_id, public_id
+from service.wiring import Wiring
 
 BODY = {"model": "flux-2-pro", "input": {"prompt": "a lighthouse", "width": 256, "height": 256}}
 
@@ -69,7 +76,51 @@ def test_a_list_is_filtered_by_metadata(api: Api) -> None:
     assert ids("metadata.order=19") == []
 
 
+def test_a_list_is_filtered_by_batch_and_by_all_at_once(api: Api, wiring: Wiring) -> None:
+    one, other = (api.post("/v1/jobs", {**BODY, "metadata": {"shop": shop}}).json for shop in "ab")
+    batch_id = new_id()
+    for document in (one, other):
+        put(wiring, known_job(document), batch_id=batch_id)
+    api.post("/v1/jobs", BODY)
+
+    def ids(query: str) -> list[str]:
+        return [document["id"] for document in api.get(f"/v1/jobs?{query}").json["data"]]
+
+    batch = public_id(Kind.BATCH, batch_id)
+    assert ids(f"batch={batch}") == [other["id"], one["id"]]
+    assert ids(f"batch={public_id(Kind.BATCH, new_id())}") == []
+    every = (
+        f"batch={batch}&metadata.shop=a&status=queued&model=flux-2-pro"
+        "&created_after=2000-01-01T00:00:00Z&created_before=2100-01-01T00:00:00Z"
+    )
+    assert ids(every) == [one["id"]]
+    assert ids(every.replace("queued", "failed")) == []
+
+
+def test_a_job_is_found_by_its_time_though_its_ids_clock_went_wrong(
+    api: Api, wiring: Wiring
+) -> None:
+    made = api.post("/v1/jobs", BODY).json
+    at = job(wiring, known_job(made)).created_at
+    for away in (timedelta(minutes=-4), timedelta(minutes=4)):
+        moved = at + away
+        put(wiring, known_job(made), created_at=moved)
+        after, before = (
+            quote((moved + edge).isoformat())
+            for edge in (timedelta(milliseconds=-1), timedelta(milliseconds=1))
+        )
+        found = api.get(f"/v1/jobs?created_after={after}&created_before={before}").json["data"]
+        assert [document["id"] for document in found] == [made["id"]]
+
+
 WRONG_QUERIES = [
+    ("batch=17", "/batch"),
+    ("batch=job_" + "0" * 32, "/batch"),
+    ("status=queued&status=failed", "/status"),
+    ("metadata.a=1&metadata.a=2", "/metadata.a"),
+    ("limit=1&limit=2", "/limit"),
+    (f"model={'a' * 101}", "/model"),
+    (f"metadata.a={'a' * 257}", "/metadata.a"),
     ("status=done", "/status"),
     ("limit=0", "/limit"),
     ("limit=201", "/limit"),
@@ -98,6 +149,31 @@ def test_a_wrong_query_is_refused_by_name(api: Api) -> None:
         refused = api.get(f"/v1/jobs?{query}")
         assert refused.status_code == 422, query
         assert [error["pointer"] for error in refused.json["errors"]] == [pointer], query
+
+
+def test_a_name_that_no_list_knows_is_refused_so_that_no_filter_is_lost(api: Api) -> None:
+    for query in (
+        "/v1/jobs?statsu=failed",
+        "/v1/jobs?metadata[order]=17",
+        "/v1/jobs?metadata=17",
+        "/v1/images?status=failed",
+        "/v1/images?metadata.order=17",
+        "/v1/batches?created_after=2026-11-22T12:00:00Z",
+        "/v1/deliveries?batch=x",
+        # the name that the other lists have: it would begin anew without end
+        "/v1/events?cursor=x",
+    ):
+        refused = api.get(query)
+        assert refused.status_code == 422, query
+        (error,) = refused.json["errors"]
+        assert error["pointer"] == "/" + query.partition("?")[2].partition("=")[0]
+        assert error["detail"].startswith("unknown field")
+    assert "did you mean status?" in api.get("/v1/jobs?statsu=x").json["errors"][0]["detail"]
+    # what means nothing to any list changes nothing
+    for query in ("tenant=other", "owner=other", "api_key_id=key_0", "project=other", "_=1"):
+        assert api.get(f"/v1/jobs?{query}").status_code == 200, query
+    # what is asked with one thing's id has no filter to lose
+    assert api.get("/v1/project?_=1").status_code == 200
 
 
 def test_a_cursor_opens_only_the_list_it_came_from(api: Api) -> None:

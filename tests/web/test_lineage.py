@@ -12,6 +12,7 @@ from web.browser import AS_BROWSER, Page, assert_inert, image_page, shown_image,
 from service.ids import Kind, new_id, public_id
 from service.keys import NewKey
 from service.models import images
+from service.steps.browse import ImageFilter
 from service.web.gallery import IMAGES_PER_PAGE
 from service.web.tiles import CHILDREN_SHOWN
 from service.wiring import Wiring
@@ -177,5 +178,10 @@ def test_lineage_never_leads_into_another_project(
     with wiring.database.transaction() as tx:
         tx.execute(images.update().where(images.c.id == mine).values(parent_image_ids=[theirs]))
     assert Page(browser.get(image_page(mine))).links("/images/img_[0-9a-f]{32}$") == []
-    assert wiring.browse.images(project_id(wiring, other_key), None, 9, parent_id=theirs).rows == []
+    assert (
+        wiring.browse.images(
+            project_id(wiring, other_key), None, 9, ImageFilter(parent_id=theirs)
+        ).rows
+        == []
+    )
     assert job(wiring, wiring.browse.image(project_id(wiring, key), mine).job_id)

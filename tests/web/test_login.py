@@ -2,7 +2,7 @@
 
 import pytest
 from flask.testing import FlaskClient
-from web.browser import AS_BROWSER, Page, log_in
+from web.browser import AS_BROWSER, Page, form_token, log_in
 
 from service.keys import NewKey
 from service.wiring import Wiring
@@ -48,8 +48,9 @@ def test_a_wrong_key_is_refused_in_words_and_opens_nothing(client: FlaskClient) 
 def test_another_site_can_neither_log_in_nor_log_out(
     browser: FlaskClient, key: NewKey, origin: str
 ) -> None:
+    form = {"api_key": key.api_key, **form_token(browser)}
     for path in ("/login", "/logout"):
-        sent = browser.post(path, data={"api_key": key.api_key}, headers={"Origin": origin})
+        sent = browser.post(path, data=form, headers={"Origin": origin})
         assert sent.status_code == 403
     assert browser.get("/").status_code == 200
 
@@ -66,5 +67,5 @@ def test_a_revoked_key_ends_the_session(browser: FlaskClient, wiring: Wiring, ke
 
 
 def test_logging_out_ends_the_session(browser: FlaskClient) -> None:
-    assert browser.post("/logout").status_code == 303
+    assert browser.post("/logout", data=form_token(browser)).status_code == 303
     assert browser.get("/jobs").status_code == 303

@@ -16,14 +16,8 @@ from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 
 from service.errors import BodyTooLarge, MalformedRequest
-from service.web.parsing import (
-    MAX_DEPTH,
-    MAX_IMAGE_BODY_BYTES,
-    MAX_TOKENS,
-    parse_object,
-    read_body,
-    read_moment,
-)
+from service.strict_json import MAX_DEPTH, MAX_TOKENS, parse_object, read_moment
+from service.web.parsing import MAX_IMAGE_BODY_BYTES, read_body
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "job_bodies.jsonl"
 

@@ -46,6 +46,32 @@ def test_every_refusal_has_the_same_five_keys(api: Api) -> None:
     assert [list(error) for error in errors] == [["pointer", "detail"]] * 2
 
 
+def test_what_is_wrong_is_said_in_words_of_json(api: Api) -> None:
+    job = {"model": "flux-2-pro", "input": {"prompt": "x"}}
+    for path, body, said in (
+        ("jobs", {}, "is required"),
+        ("jobs", {**job, "model": 1}, "must be a string"),
+        ("jobs", {**job, "input": None}, "must be an object"),
+        ("jobs", {**job, "callback_events": {}}, "must be an array"),
+        ("jobs", {**job, "callback_events": []}, "must have at least 1 item"),
+        ("jobs", {**job, "priority": "x"}, "must be 'low', 'normal' or 'high'"),
+        ("jobs", {**job, "metadata": {"": "x"}}, "must have at least 1 character"),
+        ("jobs", {**job, "metadata": {"x": "y" * 257}}, "must have at most 256 characters"),
+        (
+            "jobs",
+            {**job, "metadata": {str(n): "" for n in range(17)}},
+            "must have at most 16 entries",
+        ),
+        ("jobs", {**job, "start_at": "2026-11-24T12:00:00+25:00"}, "must be a time that there is"),
+        ("jobs", {**job, "start_at": "2026-02-30T12:00:00Z"}, "must be a time that there is"),
+        ("batches", {"jobs": [1]}, "must be an object"),
+        ("batches", {"jobs": [job] * 1001}, "must have at most 1000 items"),
+        ("keys", {"scopes": "read"}, "must be an array"),
+    ):
+        details = [error["detail"] for error in api.post(f"/v1/{path}", body).json["errors"]]
+        assert said in details, (path, body)
+
+
 def test_a_form_is_not_taken_apart_whatever_its_length(client: FlaskClient) -> None:
     form = {"api_key": "x" * 300_000}
     refused = client.post("/login", data=form, headers={"Accept": "application/json"})
@@ -58,6 +84,12 @@ def test_405_names_what_is_allowed(api: Api) -> None:
         answer = api.client.open("/v1/jobs", method=method, headers=api.headers())
         assert answer.status_code == 405
         assert {"GET", "POST"} <= set(answer.headers["Allow"].split(", "))
+
+
+def test_an_address_with_double_slashes_leads_nowhere(api: Api) -> None:
+    for path in ("/v1//jobs", "/v1/jobs//"):
+        answer = api.get(path)
+        assert (answer.status_code, answer.headers.get("Location")) == (404, None), path
 
 
 def test_head_is_get_without_its_body(api: Api) -> None:

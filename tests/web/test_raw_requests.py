@@ -16,9 +16,20 @@ JSON = "Content-Type: application/json"
 
 
 def test_a_refusal_is_logged_without_what_was_sent(web: GunicornProcess) -> None:
-    assert web.status(request("GE(T /v1/jobs?canary-of-a-refusal")) == 400
-    assert "Invalid request from ip=127.0.0.1" in web.log
-    assert "canary-of-a-refusal" not in web.log
+    canary = "canary-of-a-refusal"
+    for head in (
+        f"GE(T /v1/jobs?{canary} HTTP/1.1",
+        f"GET  /v1/get_result?token={canary} HTTP/1.1",
+        f"GET /v1/jobs?{canary} HTTP/7.{canary}",
+        f"{canary} HTTP/1.1",
+        f"GET /v1/jobs HTTP/1.1\r\nAuthorization: Bearer {canary}\x00",
+        f"GET /v1/jobs HTTP/1.1\r\nX\x00{canary}: y",
+        f"GET /v1/jobs HTTP/1.1\r\nX: y\r\n {canary}",
+        f"GET /v1/jobs HTTP/1.1\r\nExpect: {canary}",
+    ):
+        assert web.status(f"{head}\r\nHost: x\r\nConnection: close\r\n\r\n".encode()) in {400, 417}
+    assert "Invalid request from ip=127.0.0.1: Invalid HTTP request line" in web.log
+    assert canary not in web.log
 
 
 def test_a_whole_request_is_answered(web: GunicornProcess, bearer: str) -> None:
@@ -125,6 +136,8 @@ def test_a_malformed_chunk_is_the_clients_fault(web: GunicornProcess, bearer: st
         (["authorization: bEARER {key}"], {200}),
         (["{bearer}", "X-Forwarded-For: 127.0.0.1"], {200}),
         (["{bearer}", "X-HTTP-Method-Override: DELETE"], {200}),
+        (["{bearer}", "SCRIPT_NAME: /elsewhere"], {200}),
+        (["{bearer}", "PATH_INFO: /healthz"], {200}),
         (["{bearer}", "Cookie: session=" + "a" * 9000], {200, 400, 431}),
         (["{bearer}", "X-Request-Id: a\r\n Set-Cookie: b=c"], {400}),
         (["{bearer}", "X-Request-Id: a\nSet-Cookie: b=c"], {400}),

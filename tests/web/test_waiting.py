@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -11,48 +12,56 @@ import pytest
 from conftest import Api
 from fakes.waiting import wait_until
 
+import service.web.waiting
 from service.errors import DatabaseUnavailable
 from service.ids import new_id
 from service.keys import NewKey
 from service.settings import Settings
-from service.states import Status
-from service.web.app import WAITING_PLACES, create_app
+from service.steps.tail import News
+from service.web.app import create_app
 from service.web.waiting import Waiting
 from service.wiring import Wiring
 
 BODY = {"model": "flux-2-pro", "input": {"prompt": "x"}}
+PLACES = 8
 
 
 class Table:
-    """Where jobs are, and a fault to raise once when somebody looks."""
+    """What there is to say of jobs, and a fault to raise once when somebody looks."""
 
     def __init__(self, *faults: Exception) -> None:
-        self.statuses: dict[UUID, Status] = {}
+        self.over: set[UUID] = set()
         self.faults = list(faults)
         self.looks = 0
 
-    def __call__(self, asked: Sequence[UUID]) -> Mapping[UUID, Status]:
+    def __call__(self, asked: Mapping[UUID, int]) -> Mapping[UUID, News]:
         self.looks += 1
         if self.faults:
             raise self.faults.pop()
-        return {job_id: self.statuses[job_id] for job_id in asked if job_id in self.statuses}
+        return {job_id: News(is_over=True) for job_id in asked if job_id in self.over}
+
+
+def waiting_on(table: Table, places: int = 4) -> Waiting:
+    return Waiting(table, set, places, heartbeat_seconds=15)
+
+
+def wait(waiting: Waiting, job_id: UUID, seconds: float) -> bool:
+    return waiting.wait(job_id, seconds, nullcontext())
 
 
 def test_whoever_waits_is_woken_by_the_end() -> None:
     table, job_id = Table(), new_id()
-    table.statuses[job_id] = Status.GENERATING
-    waiting = Waiting(table, places=4)
+    waiting = waiting_on(table)
     with ThreadPoolExecutor() as pool:
-        both = [pool.submit(waiting.wait, job_id, 5) for _ in range(2)]
+        both = [pool.submit(wait, waiting, job_id, 5) for _ in range(2)]
         wait_until(lambda: table.looks, lambda looks: looks > 1)
-        table.statuses[job_id] = Status.FAILED
+        table.over.add(job_id)
         assert [one.result() for one in both] == [True, True]
 
 
 def test_time_runs_out_and_nobody_looks_on() -> None:
-    table = Table()
-    waiting = Waiting(table, places=1)
-    assert waiting.wait(new_id(), 0.1) is False
+    waiting = waiting_on(Table())
+    assert wait(waiting, new_id(), 0.1) is False
     wait_until(
         lambda: [thread for thread in threading.enumerate() if thread.name == "waiting"],
         lambda found: not found,
@@ -61,25 +70,44 @@ def test_time_runs_out_and_nobody_looks_on() -> None:
 
 def test_a_place_that_is_taken_is_not_waited_for() -> None:
     table = Table()
-    waiting = Waiting(table, places=1)
+    waiting = waiting_on(table, places=1)
     with ThreadPoolExecutor() as pool:
-        first = pool.submit(waiting.wait, new_id(), 1)
+        first = pool.submit(wait, waiting, new_id(), 1)
         wait_until(lambda: table.looks, bool)
         began = time.monotonic()
-        assert waiting.wait(new_id(), 5) is False
+        assert wait(waiting, new_id(), 5) is False
         assert time.monotonic() - began < 0.5
         assert first.result() is False
     # and it is free again
     job_id = new_id()
-    table.statuses[job_id] = Status.SUCCEEDED
-    assert waiting.wait(job_id, 5) is True
+    table.over.add(job_id)
+    assert wait(waiting, job_id, 5) is True
+
+
+def test_only_who_really_waits_steps_aside() -> None:
+    waiting, steps = waiting_on(Table(), places=1), list[str]()
+
+    @contextmanager
+    def aside(name: str) -> Iterator[None]:
+        steps.append(f"{name} leaves")
+        yield
+        # it comes back before another has its place among those who wait
+        assert waiting.follow(new_id(), 0, new_id()) is None
+        steps.append(f"{name} is back")
+
+    with ThreadPoolExecutor() as pool:
+        one = pool.submit(waiting.wait, new_id(), 0.5, aside("one"))
+        wait_until(lambda: steps, bool)
+        assert waiting.wait(new_id(), 5, aside("two")) is False
+        assert one.result() is False
+    assert steps == ["one leaves", "one is back"]
 
 
 @pytest.mark.parametrize("fault", [DatabaseUnavailable("away"), ValueError("a bug")])
 def test_a_failed_look_wakes_nobody_and_stops_nobody(fault: Exception) -> None:
     table, job_id = Table(fault, fault), new_id()
-    table.statuses[job_id] = Status.CANCELED
-    assert Waiting(table, places=1).wait(job_id, 5) is True
+    table.over.add(job_id)
+    assert wait(waiting_on(table), job_id, 5) is True
     assert table.looks == 3
 
 
@@ -136,8 +164,9 @@ def test_no_wish_is_longer_than_a_minute(wiring: Wiring, key: NewKey) -> None:
 
 
 def test_who_waits_holds_no_connection_and_who_finds_no_place_goes_at_once(
-    settings: Settings, key: NewKey
+    settings: Settings, key: NewKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(service.web.waiting, "PLACES", PLACES)
     # few connections: held ones would starve everybody else
     small = Wiring(settings, pool_size=3, ring=lambda _message: None)
     app = create_app(small)
@@ -149,12 +178,12 @@ def test_who_waits_holds_no_connection_and_who_finds_no_place_goes_at_once(
         return answer.status_code, time.monotonic() - began
 
     began = time.monotonic()
-    with ThreadPoolExecutor(WAITING_PLACES + 6) as pool:
-        asked = [pool.submit(ask, number) for number in range(WAITING_PLACES + 6)]
+    with ThreadPoolExecutor(PLACES + 6) as pool:
+        asked = [pool.submit(ask, number) for number in range(PLACES + 6)]
         beside = Api(app.test_client(), key.api_key)
         while time.monotonic() - began < 1.5:
             assert beside.get("/v1/jobs?limit=1").status_code == 200
         answers = [one.result() for one in asked]
     small.close()
     assert {status for status, _ in answers} == {202}
-    assert sum(taken >= 2 for _, taken in answers) == WAITING_PLACES
+    assert sum(taken >= 2 for _, taken in answers) == PLACES

@@ -40,7 +40,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from service.clock import seconds
-from service.models import CallbackHost, Delivery, DeliveryStatus, Project, jobs
+from service.models import CallbackForm, CallbackHost, Delivery, DeliveryStatus, Project, jobs
 from service.steps.deliver.busy import FIRST_RUN
 from service.steps.deliver.tries import Host, Owed, Run
 
@@ -185,6 +185,11 @@ def _due() -> CTE:
     )
 
 
+def _of_job(asked: ColumnElement[Any]) -> ColumnElement[Any]:
+    return select(asked).where(jobs.c.id == Delivery.job_id).scalar_subquery()
+
+
+_FORM = jobs.c.callback_form.type
 _DUE = _due()
 #: Takes what is due for as long as a run may take; its parameters are `most_places`,
 #: `lease_seconds` and those of `Busy.known`. The last columns are how many places its host is
@@ -194,7 +199,6 @@ CLAIM = (
     .where(
         Delivery.id == _DUE.c.id,
         Delivery.project_id == Project.id,
-        Delivery.job_id == jobs.c.id,
     )
     .values(due_at=func.now() + seconds(bindparam("lease_seconds", type_=Float)))
     .returning(
@@ -208,9 +212,9 @@ CLAIM = (
         Delivery.tries_before,
         Delivery.began_at,
         Delivery.due_at,
-        jobs.c.callback_form,
+        func.coalesce(_of_job(jobs.c.callback_form), literal(CallbackForm.STANDARD, _FORM)),
         Project.callback_secrets,
-        jobs.c.callback_secret,
+        _of_job(jobs.c.callback_secret),
         _DUE.c.places,
         _DUE.c.is_failing,
     )

@@ -24,7 +24,8 @@ class Owed:
     """A callback that is due."""
 
     id: UUID
-    job_id: UUID
+    #: None where it tells of no job.
+    job_id: UUID | None
     project_id: UUID
     #: Scheme, host and port of the URL.
     origin: str

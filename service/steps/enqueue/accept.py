@@ -10,14 +10,15 @@ from uuid import UUID
 
 from sqlalchemy import Row, bindparam, select
 
-from service.database import Database
-from service.documents import PRIORITIES
+from service.database import Database, Transaction
+from service.documents import PRIORITIES, PRIORITY_NAMES
 from service.errors import (
     DatabaseUnavailable,
     FieldError,
     IdempotencyConflict,
     NotCancelable,
     NotFound,
+    NotRetryable,
 )
 from service.faults import fault_point
 from service.generation import Model
@@ -27,9 +28,14 @@ from service.messages import Message
 from service.models import jobs
 from service.moves import After, Moves, add_job
 from service.settings import OnUnconfirmed
-from service.states import Status
-from service.steps.enqueue.check import Check, Checked
+from service.states import TERMINAL, Status
+from service.steps.enqueue.body import sha256_of
+from service.steps.enqueue.check import REFUSED, Check, Checked
 from service.steps.enqueue.request import JobRequest
+from service.steps.enqueue.reserve import reserve
+
+#: The first line of every timeline.
+ACCEPTED = "Accepted into the queue"
 
 log = get_log(__name__)
 
@@ -57,21 +63,20 @@ class Enqueue(Check):
         Raises:
             InvalidRequest: with every field that is wrong.
             IdempotencyConflict: the key belongs to another request.
+            QueueFull, CreditsSpent: the project's limit leaves no room.
             StorageUnavailable: a picture could not be stored; nothing was accepted.
             DatabaseUnavailable: nothing was accepted, or a repeat with the same key will find it.
         """
-        if request.idempotency_key is not None:
-            with self.database.transaction() as tx:
-                row = tx.first(_UNDER_KEY, _key_of(project_id, request))
-            if row is not None:
-                return _replay(row, request)
+        before = self._before(project_id, request)
+        if before is not None:
+            return before
         checked = self.examine(
             project_id,
             request.model,
             request.input,
             provider=request.provider,
             callback_url=request.callback_url if request.callback_is_named else None,
-        ).whole("The job was not accepted; nothing was spent.")
+        ).whole(REFUSED)
         kept = self.inputs.keep(project_id, checked.cleaned, checked.examined)
         job_id = new_id()
         try:
@@ -80,7 +85,7 @@ class Enqueue(Check):
                 request,
                 checked.model,
                 {
-                    **_columns(request, checked),
+                    **columns_of(request, checked),
                     "id": job_id,
                     "project_id": project_id,
                     "input": kept,
@@ -95,6 +100,42 @@ class Enqueue(Check):
                 raise
             return Enqueued(row, replayed=False)
 
+    def retry(self, project_id: UUID, job_id: UUID, idempotency_key: str | None) -> Enqueued:
+        """Hand in the same once more, as a new job that says so; it is paid for anew.
+
+        Raises:
+            NotFound: no such job in this project.
+            NotRetryable: it has not ended.
+            InvalidRequest: it would not be accepted any more, such as for a picture that is gone.
+        """
+        with self.database.transaction() as tx:
+            mine = (jobs.c.id == job_id, jobs.c.project_id == project_id)
+            row = tx.first(select(*jobs.c).where(*mine))
+        if row is None:
+            raise NotFound("There is no such job.")
+        again = JobRequest(
+            model=row.model,
+            input=row.input,
+            sha256=sha256_of(["retry", job_id.hex]),
+            provider=row.provider if row.provider in self.providers else None,
+            callback_url=row.callback_url,
+            callback_events=row.callback_events,
+            callback_form=row.callback_form,
+            callback_secret=row.callback_secret,
+            metadata=row.metadata,
+            priority=PRIORITY_NAMES[row.priority],
+            on_unconfirmed=row.on_unconfirmed,
+            idempotency_key=idempotency_key,
+            retry_of=job_id,
+        )
+        if row.status not in TERMINAL:
+            # a failed one may have come back since it was tried again
+            before = self._before(project_id, again)
+            if before is None:
+                raise NotRetryable(f"The job is {row.status.value}; it may still bring an image.")
+            return before
+        return self.accept(project_id, again)
+
     def cancel(self, project_id: UUID, job_id: UUID) -> Row[Any]:
         """Withdraw a queued job; canceling a canceled one changes nothing.
 
@@ -107,7 +148,7 @@ class Enqueue(Check):
             row: Row[Any] | None = tx.first(mine)
             if row is None:
                 raise NotFound("There is no such job.")
-            moved = self.moves.move(tx, job_id, Status.CANCELED, "Withdrawn by the caller")
+            moved = self.withdraw(tx, job_id)
             if moved is not None:
                 log.info("job_canceled", job_id=str(job_id))
                 return moved
@@ -119,14 +160,27 @@ class Enqueue(Check):
             raise NotCancelable(f"The job is {status}; only a queued job can be canceled.")
         return row
 
+    def withdraw(self, tx: Transaction, job_id: UUID) -> Row[Any] | None:
+        """Withdraw a job if it is queued."""
+        return self.moves.move(tx, job_id, Status.CANCELED, "Withdrawn by the caller")
+
+    def _before(self, project_id: UUID, request: JobRequest) -> Enqueued | None:
+        """Return the job that the request's key has become before."""
+        if request.idempotency_key is None:
+            return None
+        with self.database.transaction() as tx:
+            row = tx.first(_UNDER_KEY, _key_of(project_id, request))
+        return None if row is None else _replay(row, request)
+
     def _insert(
         self, project_id: UUID, request: JobRequest, model: Model, columns: dict[str, Any]
     ) -> Enqueued:
         with self.database.transaction() as tx:
-            row = add_job(tx, "Accepted into the queue", columns)
+            row = add_job(tx, ACCEPTED, columns)
             if row is None:
                 return _replay(tx.first(_UNDER_KEY, _key_of(project_id, request)), request)
-            self.inputs.refer(tx, project_id, model, row.input)
+            self.inputs.refer(tx, project_id, {"/input": (model, row.input)})
+            reserve(tx, project_id, [row.id], [row.cost_estimated])
             tx.ring_after_commit(Message.SUBMIT)
             fault_point("enqueue.before_commit")
         fault_point("enqueue.after_commit")
@@ -134,7 +188,8 @@ class Enqueue(Check):
         return Enqueued(row, replayed=False)
 
 
-def _columns(request: JobRequest, checked: Checked) -> dict[str, Any]:
+def columns_of(request: JobRequest, checked: Checked) -> dict[str, Any]:
+    """Return the columns of a job that its request decides."""
     return {
         "model": checked.model.name,
         "metadata": dict(request.metadata),
@@ -149,6 +204,7 @@ def _columns(request: JobRequest, checked: Checked) -> dict[str, Any]:
         "start_at": request.start_at,
         "expires_at": request.expires_at,
         "due_at": request.start_at or After(0),
+        "retry_of": request.retry_of,
         "provider": checked.provider,
         "pool": checked.model.pool,
         "cost_estimated": checked.quote.credits,

@@ -5,9 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
+from pydantic import BaseModel, ValidationError
+
 from service.errors import AddressForbidden, FieldError, InvalidRequest
 from service.generation import Catalogue, Model, Quote, quote, unknown_model, validate_input
 from service.inputs import Examined, Inputs
+from service.steps.enqueue.body import Asking, JobBody, field_errors
+from service.steps.enqueue.request import JobRequest
+
+REFUSED = "The job was not accepted; nothing was spent."
 
 
 class AddressCheck(Protocol):
@@ -63,6 +69,41 @@ class Check:
     #: Those that we pay, by preference: a model goes to the first that serves it.
     providers: Sequence[str]
 
+    def read(
+        self, asking: Asking, raw: Mapping[str, Any], idempotency_key: str | None
+    ) -> JobRequest:
+        """Return what a caller asks for.
+
+        Raises:
+            InvalidRequest: it has the wrong shape; with every error, those in the fields of the
+                right shape included.
+        """
+        try:
+            body = JobBody.model_validate(raw)
+        except ValidationError as error:
+            found = self.all_errors(error, JobBody, raw, asking.project_id)
+            raise InvalidRequest(REFUSED, found) from None
+        return body.request(raw, asking, idempotency_key)
+
+    def all_errors(
+        self,
+        error: ValidationError,
+        model: type[BaseModel],
+        raw: Mapping[str, Any],
+        project_id: UUID,
+    ) -> list[FieldError]:
+        """Return pydantic's findings, and ours in the fields of the right shape."""
+        misshapen = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
+        read = {name: value for name, value in raw.items() if name not in misshapen}
+        found = self.examine(
+            project_id,
+            read.get("model"),
+            read.get("input"),
+            provider=read.get("provider"),
+            callback_url=read.get("callback_url"),
+        )
+        return field_errors(error, model) + found.errors
+
     def examine(
         self,
         project_id: UUID,
@@ -88,11 +129,16 @@ class Check:
             found.examined = self.inputs.examine(project_id, found.model, found.cleaned)
             found.errors += wrong + found.examined.errors
         if callback_url is not None:
-            try:
-                self.addresses.check(callback_url)
-            except AddressForbidden as error:
-                found.errors.append(FieldError("/callback_url", str(error)))
+            found.errors += self.address_errors(callback_url)
         return found
+
+    def address_errors(self, callback_url: str) -> list[FieldError]:
+        """Say why an address may not be called, if so."""
+        try:
+            self.addresses.check(callback_url)
+        except AddressForbidden as error:
+            return [FieldError("/callback_url", str(error))]
+        return []
 
     def price(
         self,

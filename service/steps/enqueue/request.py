@@ -1,9 +1,10 @@
 """What a caller asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from service.models import CallbackForm
 from service.settings import OnUnconfirmed
@@ -37,4 +38,19 @@ class JobRequest:
     expires_at: datetime | None = None
     #: None leaves it to the deployment.
     on_unconfirmed: OnUnconfirmed | None = None
+    idempotency_key: str | None = None
+    #: The job that this is another try of.
+    retry_of: UUID | None = None
+
+
+@dataclass(frozen=True)
+class BatchRequest:
+    """Jobs that are accepted all or none."""
+
+    jobs: Sequence[JobRequest]
+    sha256: bytes
+    #: Called once, when the last of them has ended.
+    callback_url: str | None = None
+    callback_is_named: bool = True
+    metadata: Mapping[str, str] = field(default_factory=dict)
     idempotency_key: str | None = None

@@ -5,7 +5,9 @@ Idempotency-Key, so that a caller who repeats the request finds it and nothing i
 that an older backup holds in an earlier state is brought forward by one line of its timeline. What
 the bucket does not hold stays lost: jobs without an image, attempts, and callbacks; none is owed
 for a job that comes back. Projects come back by name, with a new callback secret and without keys.
-Uploads are passed over: they are what a caller still has, and no job that comes back needs one.
+What was deleted and still lies in the bucket does not come back, as long as the database knows that
+it was. Uploads are passed over: they are what a caller still has, and no job that comes back needs
+one.
 """
 
 import itertools
@@ -22,13 +24,13 @@ from sqlalchemy.exc import DataError, IntegrityError
 from service.database import Database
 from service.ids import Kind, read_id
 from service.models import images
+from service.pictures import SIDECAR, THUMBNAIL
+from service.removals import is_gone
 from service.steps.reindex.rows import add_rows
 from service.steps.reindex.sidecar import Sidecar
 
 #: Jobs that are held at a time.
 CHUNK = 200
-SIDECAR = "json"
-THUMBNAIL = "thumb.webp"
 
 
 class Bucket(Protocol):
@@ -50,7 +52,7 @@ class Found:
     """What came of one job's objects; the reason is given if its rows could not be rebuilt."""
 
     key: str
-    outcome: Literal["present", "added", "unreadable"]
+    outcome: Literal["present", "added", "deleted", "unreadable"]
     reason: str | None = None
 
 
@@ -105,6 +107,9 @@ class Reindex:
     def _restore(self, kept: Kept) -> Found:
         try:
             sidecar = self._read(kept)
+            if self._is_deleted(sidecar.image_id):
+                return Found(kept.stem, "deleted")
+            self._check(kept, sidecar)
             with self.database.transaction() as tx:
                 added = add_rows(tx, sidecar, self._place(kept, sidecar.extension))
         except _Unreadable as error:
@@ -114,7 +119,7 @@ class Reindex:
         return Found(kept.stem, "added" if added else "present")
 
     def _read(self, kept: Kept) -> Sidecar:
-        """Return the sidecar, if it tells of the objects that it stands beside."""
+        """Return the sidecar, if it tells of the job that it stands beside."""
         if SIDECAR not in kept.sizes:
             raise _Unreadable("there is no sidecar")
         try:
@@ -128,9 +133,15 @@ class Reindex:
         project = kept.stem.removeprefix(self.prefix).partition("/")[0]
         if (sidecar.job_id, sidecar.project) != (kept.job_id, project):
             raise _Unreadable("the sidecar tells of another job")
+        return sidecar
+
+    def _is_deleted(self, image_id: UUID) -> bool:
+        with self.database.transaction() as tx:
+            return is_gone(tx, image_id)
+
+    def _check(self, kept: Kept, sidecar: Sidecar) -> None:
         if kept.sizes.get(sidecar.extension) != sidecar.bytes:
             raise _Unreadable("the image is missing or has another size")
-        return sidecar
 
     def _place(self, kept: Kept, extension: str) -> dict[str, Any]:
         """Say where the bytes are now, whatever the sidecar says of then."""

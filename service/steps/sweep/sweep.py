@@ -23,7 +23,9 @@ from service.moves import After, Moves
 from service.pulses import SWEEP_PULSE, beat
 from service.settings import OnUnconfirmed
 from service.states import AttemptOutcome, ErrorCode, Status
+from service.steps.sweep.complete import complete
 from service.steps.sweep.grace import GraceClock
+from service.steps.sweep.settle import settle
 from service.timeline import note
 
 log = get_log(__name__)
@@ -85,6 +87,8 @@ class Sweep:
         self._end_unconfirmed(tx)
         self._fail_expired(tx)
         self._reroute(tx)
+        settle(tx)
+        complete(tx, self.moves.documents.base_url)
         # gates after jobs, as everybody locks them
         for provider, count in sorted(parked.items()):
             gate.unanswered(tx, provider, self.probes, count)

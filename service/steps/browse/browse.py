@@ -3,13 +3,12 @@
 Lists are keyset pages over the id, newest first: a page costs the same wherever it begins.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Table, and_, select, text
+from sqlalchemy import Row, Table, and_, select
 
 from service.database import Database, Transaction
 from service.errors import NotFound
@@ -17,40 +16,25 @@ from service.models import (
     CallbackHost,
     Delivery,
     DeliveryAttempt,
-    DeliveryStatus,
     JobEvent,
     images,
     jobs,
     uploads,
 )
-from service.states import Status
+from service.removals import find_image
+from service.steps.browse.filters import (
+    DeliveryFilter,
+    ImageFilter,
+    JobFilter,
+    delivery_conditions,
+    image_conditions,
+    job_conditions,
+)
 
 Rows = Sequence[Row[Any]]
 
 #: Of a delivery, the latest: each is up to 2 KiB, and asked for again there is no end to them.
 MAX_TRIES_SHOWN = 100
-
-
-@dataclass(frozen=True, slots=True)
-class JobFilter:
-    """Which jobs a list shows; None: all."""
-
-    status: Status | None = None
-    model: str | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
-    #: Pairs that a job's metadata hold.
-    metadata: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryFilter:
-    """Which callbacks a list shows; None: all."""
-
-    status: DeliveryStatus | None = None
-    job_id: UUID | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +67,7 @@ class Browse:
         self, project_id: UUID, only: JobFilter, before_id: UUID | None, limit: int
     ) -> tuple[Page, Rows]:
         """Return a page of jobs, newest first, and their images."""
-        wanted = [jobs.c.project_id == project_id, *_conditions(only)]
+        wanted = [jobs.c.project_id == project_id, *job_conditions(only)]
         if before_id is not None:
             wanted.append(jobs.c.id < before_id)
         with self.database.transaction() as tx:
@@ -131,7 +115,7 @@ class Browse:
         self, project_id: UUID, only: DeliveryFilter, before_id: UUID | None, limit: int
     ) -> Page:
         """Return a page of callbacks, newest first, each with how its host does."""
-        wanted = [Delivery.project_id == project_id, *_delivery_conditions(only)]
+        wanted = [Delivery.project_id == project_id, *delivery_conditions(only)]
         if before_id is not None:
             wanted.append(Delivery.id < before_id)
         newest_first = _deliveries().where(*wanted).order_by(Delivery.id.desc())
@@ -155,50 +139,26 @@ class Browse:
             )
             return row, tx.rows(tries.order_by(DeliveryAttempt.number))
 
-    def statuses(self, job_ids: Sequence[UUID]) -> dict[UUID, Status]:
-        """Return where some jobs are, for those who wait for them."""
-        with self.database.transaction() as tx:
-            rows = tx.rows(select(jobs.c.id, jobs.c.status).where(jobs.c.id.in_(job_ids)))
-        return {row.id: row.status for row in rows}
-
     def image(self, project_id: UUID, image_id: UUID) -> Row[Any]:
         """Return an image.
 
         Raises:
+            Gone: it was deleted.
             NotFound: no such image in this project.
         """
-        wanted = select(*images.c).where(images.c.id == image_id, images.c.project_id == project_id)
         with self.database.transaction() as tx:
-            row: Row[Any] | None = tx.first(wanted)
-        if row is None:
-            raise NotFound("There is no such image.")
-        return row
+            return find_image(tx, project_id, image_id)
 
     def images(
-        self,
-        project_id: UUID,
-        before_id: UUID | None,
-        limit: int,
-        *,
-        model: str | None = None,
-        prompt_contains: str | None = None,
-        parent_id: UUID | None = None,
+        self, project_id: UUID, before_id: UUID | None, limit: int, only: ImageFilter
     ) -> Page:
-        """Return a page of images, newest first; `parent_id`: of those made from this one."""
-        wanted = select(*images.c).where(images.c.project_id == project_id)
+        """Return a page of images, newest first."""
+        wanted = [images.c.project_id == project_id, *image_conditions(only)]
         if before_id is not None:
-            wanted = wanted.where(images.c.id < before_id)
-        if model is not None:
-            wanted = wanted.where(images.c.model == model)
-        if prompt_contains:
-            wanted = wanted.where(images.c.prompt.icontains(prompt_contains, autoescape=True))
-        if parent_id is not None:
-            # the second condition is the index's own, word for word
-            made_from = images.c.parent_image_ids.contains([parent_id])
-            wanted = wanted.where(made_from, text("images.parent_image_ids <> '{}'"))
+            wanted.append(images.c.id < before_id)
+        newest_first = select(*images.c).where(*wanted).order_by(images.c.id.desc())
         with self.database.transaction() as tx:
-            rows = tx.rows(wanted.order_by(images.c.id.desc()).limit(limit + 1))
-        return _page(rows, limit)
+            return _page(tx.rows(newest_first.limit(limit + 1)), limit)
 
     def images_named(self, project_id: UUID, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
         """Return those of some images that are still there."""
@@ -231,21 +191,6 @@ def _images_of(tx: Transaction, job_ids: Sequence[UUID]) -> Rows:
     return tx.rows(select(*images.c).where(images.c.job_id.in_(job_ids))) if job_ids else []
 
 
-def _conditions(only: JobFilter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if only.status is not None:
-        found.append(jobs.c.status == only.status)
-    if only.model is not None:
-        found.append(jobs.c.model == only.model)
-    if only.created_after is not None:
-        found.append(jobs.c.created_at > only.created_after)
-    if only.created_before is not None:
-        found.append(jobs.c.created_at < only.created_before)
-    if only.metadata:
-        found.append(jobs.c.metadata.contains(dict(only.metadata)))
-    return found
-
-
 def _deliveries() -> Any:  # noqa: ANN401 - a Select of many columns
     host = and_(
         CallbackHost.project_id == Delivery.project_id, CallbackHost.origin == Delivery.origin
@@ -257,19 +202,6 @@ def _deliveries() -> Any:  # noqa: ANN401 - a Select of many columns
         CallbackHost.probe_at,
     )
     return select(*Delivery.__table__.c, *shown).outerjoin(CallbackHost, host)
-
-
-def _delivery_conditions(only: DeliveryFilter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if only.status is not None:
-        found.append(Delivery.status == only.status)
-    if only.job_id is not None:
-        found.append(Delivery.job_id == only.job_id)
-    if only.created_after is not None:
-        found.append(Delivery.created_at > only.created_after)
-    if only.created_before is not None:
-        found.append(Delivery.created_at < only.created_before)
-    return found
 
 
 def _page(rows: Rows, limit: int) -> Page:

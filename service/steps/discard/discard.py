@@ -1,0 +1,27 @@
+"""The three things that go, one after the other."""
+
+from dataclasses import dataclass
+
+from service.steps.discard.removals import Removals
+from service.steps.discard.retention import Retention
+from service.steps.discard.uploads import ExpiredUploads
+
+
+@dataclass(frozen=True)
+class Discard:
+    """Takes a turn at each."""
+
+    retention: Retention
+    removals: Removals
+    uploads: ExpiredUploads
+
+    def __call__(self) -> None:
+        """Discard what is due, as long as S3 deletes it and the turns last.
+
+        Raises:
+            DatabaseUnavailable: what is left is due for another call.
+        """
+        # what the first takes out is there for the second to delete
+        self.retention()
+        self.removals()
+        self.uploads()

@@ -1,0 +1,99 @@
+"""What a project may still hand in, where it has limits: jobs in its queue, credits of the day.
+
+Both are looked at with the day's row locked, in the transaction that adds the jobs: a hundred
+requests at once are never over by one. The sweep puts right what a job came to cost.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Date, Row, bindparam, cast, extract, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from service.database import Transaction
+from service.documents import credits_text
+from service.errors import CreditsSpent, FieldError, InvalidRequest, QueueFull
+from service.models import Project, Spending, jobs
+from service.states import Status
+
+#: When a place in a full queue may be free again, seconds.
+QUEUE_RETRY_SECONDS = 5
+
+
+def reserve(
+    tx: Transaction, project_id: UUID, job_ids: Sequence[UUID], costs: Sequence[Decimal | None]
+) -> None:
+    """Take what new jobs need out of their project's limits; they are in the table already.
+
+    Raises:
+        QueueFull: they would be more than may wait.
+        CreditsSpent: they would cost more than the day has left.
+        InvalidRequest: they are more than may ever wait, or nobody knows what they will cost.
+            Roll back after each of these.
+    """
+    limits = tx.first(_LIMITS, {"of_project": project_id})
+    if limits is None:
+        return
+    tx.execute(_BEGIN_DAY, {"of_project": project_id})
+    day = tx.first(_DAY, {"of_project": project_id})
+    if limits.max_queued is not None:
+        if len(job_ids) > limits.max_queued:
+            detail = f"are more than the {limits.max_queued:,} that may wait at a time"
+            raise InvalidRequest("Nothing was accepted.", [FieldError("/jobs", detail)])
+        _find_places(tx, project_id, limits.max_queued)
+    if limits.credits_per_day is not None:
+        _spend(tx, limits.credits_per_day, day, costs)
+        mine = update(jobs).where(jobs.c.id.in_(job_ids))
+        tx.execute(mine.values(reserved_on=day.day, reserved=jobs.c.cost_estimated))
+
+
+def _find_places(tx: Transaction, project_id: UUID, most: int) -> None:
+    waiting = select(literal(1)).where(
+        jobs.c.project_id == project_id, jobs.c.status == Status.QUEUED
+    )
+    if tx.scalar(select(func.count()).select_from(waiting.limit(most + 1).subquery())) > most:
+        detail = f"At most {most:,} jobs of this project may wait at a time; nothing was accepted."
+        raise QueueFull(detail, retry_after_seconds=QUEUE_RETRY_SECONDS)
+
+
+def _spend(tx: Transaction, limit: Decimal, day: Row[Any], costs: Sequence[Decimal | None]) -> None:
+    known = [cost for cost in costs if cost is not None]
+    if len(known) < len(costs):
+        detail = "has no published price, so it does not fit a project whose spending is limited"
+        raise InvalidRequest("Nothing was accepted.", [FieldError("/model", detail)])
+    needed = sum(known, Decimal(0))
+    if day.credits + needed > limit:
+        left = credits_text(max(Decimal(0), limit - day.credits))
+        detail = (
+            f"This takes {credits_text(needed)} credits; {left} of the {credits_text(limit)} that "
+            "this project may spend in a day are left. Nothing was accepted."
+        )
+        raise CreditsSpent(detail, retry_after_seconds=int(day.left_seconds) + 1)
+    same = (Spending.project_id == day.project_id, Spending.day == day.day)
+    tx.execute(update(Spending).where(*same).values(credits=Spending.credits + needed))
+
+
+_NOW = func.timezone("UTC", func.now())
+_TODAY = cast(_NOW, Date)
+_LIMITS = select(Project.max_queued, Project.credits_per_day).where(
+    Project.id == bindparam("of_project"),
+    or_(Project.max_queued.is_not(None), Project.credits_per_day.is_not(None)),
+)
+_BEGIN_DAY = (
+    insert(Spending)
+    .values(project_id=bindparam("of_project"), day=_TODAY, credits=0)
+    .on_conflict_do_nothing()
+)
+_DAY_END = func.date_trunc("day", _NOW) + func.make_interval(0, 0, 0, 1)
+_DAY = (
+    select(
+        Spending.project_id,
+        Spending.day,
+        Spending.credits,
+        extract("epoch", _DAY_END - _NOW).label("left_seconds"),
+    )
+    .where(Spending.project_id == bindparam("of_project"), Spending.day == _TODAY)
+    .with_for_update()
+)

@@ -1,0 +1,47 @@
+"""Forms of our pages: what changes something was sent by a page of ours, in the same session."""
+
+import hmac
+import secrets
+from urllib.parse import urlsplit
+
+from flask import Request, session
+from werkzeug.exceptions import Forbidden
+
+#: The hidden field of every form.
+FIELD = "form_token"
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def form_token() -> str:
+    """Return what the forms of this session carry; another site cannot read it."""
+    token: str = session.setdefault(FIELD, secrets.token_urlsafe(32))
+    return token
+
+
+def refuse_foreign_form(request: Request, base_url: str) -> None:
+    """Refuse what would change something and was not sent by a page of ours.
+
+    Raises:
+        Forbidden: it came from another site, or without this session's token.
+    """
+    if request.method in _READING:
+        return
+    _refuse_other_sites(request, base_url)
+    # whoever is not logged in has no session to act in: what the log-in takes is the key itself
+    if "key" in session and request.endpoint != "login.login":
+        said = request.form.get(FIELD, "")
+        if not hmac.compare_digest(said.encode(), form_token().encode()):
+            raise Forbidden("This form is out of date. Load its page again.")
+
+
+def _refuse_other_sites(request: Request, base_url: str) -> None:
+    """Heed everything that a browser says about where a form came from; programs say nothing."""
+    ours = {urlsplit(base_url)[:2], urlsplit(request.host_url)[:2]}
+    named = [request.headers.get(name) for name in ("Origin", "Referer")]
+    try:
+        is_ours = all(urlsplit(place)[:2] in ours for place in named if place is not None)
+    except ValueError:
+        is_ours = False
+    fetched_by = request.headers.get("Sec-Fetch-Site", "same-origin")
+    if not is_ours or fetched_by not in {"same-origin", "none"}:
+        raise Forbidden("This form came from another site.")
