@@ -18,6 +18,11 @@ START = """
 import os, secrets, socket, subprocess, sys
 from service.logs import configure_logs, get_log
 
+def tell(data):
+    place = os.environ["CELERY_BROKER_URL"][8:-2].split(":")
+    with socket.create_connection((place[0], int(place[1]))) as broker:
+        broker.sendall(data)
+
 def test_leak():
     configure_logs("info")
     secret = secrets.token_urlsafe(32)
@@ -31,11 +36,9 @@ LEAKS = {
         get_log("x").exception("crashed")
 """,
     "command line": 'subprocess.run([sys.executable, "-c", "", secret], check=True)',
-    "broker": """
-    place = os.environ["CELERY_BROKER_URL"][8:-2].split(":")
-    with socket.create_connection((place[0], int(place[1]))) as broker:
-        broker.sendall(secret.encode())
-""",
+    "broker": "tell(secret.encode())",
+    "paid call's secret": 'tell(b\'{"webhook_secret": "%s"}\' % (b"0f" * 32))',
+    "paid call's token": 'tell(b\'{"": "/webhooks/flux/%s.%s"}\' % (b"Ij" * 23, b"s_" * 21))',
     "log of another process": """
     code = "import sys; from service.logs import *; configure_logs('info');"
     code += "get_log('x').info('made', made=sys.stdin.read())"
@@ -79,8 +82,18 @@ def test_a_run_in_which_a_secret_is_said_fails_although_every_test_passed(
     assert done.returncode == pytest.ExitCode.INTERRUPTED
 
 
-def test_a_run_that_keeps_its_secrets_passes(tmp_path: Path) -> None:
-    done = run(tmp_path, 'get_log("x").info("made", made=secret[:4])')
+#: What a fuzzer sends in place of a secret, with what it says of the same.
+INNOCENT = {
+    "start of a secret": 'get_log("x").info("made", made=secret[:4])',
+    "number where a token belongs": 'tell(b"POST /webhooks/flux/%s HTTP/1.1" % (b"9" * 30))',
+    "word where a secret belongs": 'tell(b\'{"webhook_secret": "bytes=9999999999999999999999-"}\')',
+}
+
+
+@pytest.mark.parametrize("said", INNOCENT)
+def test_a_run_that_keeps_its_secrets_passes(said: str, tmp_path: Path) -> None:
+    with silent_peer() as port:
+        done = run(tmp_path, INNOCENT[said], CELERY_BROKER_URL=f"redis://127.0.0.1:{port}/0")
     assert " was said" not in done.stdout
     assert done.returncode == pytest.ExitCode.OK
 

@@ -28,7 +28,10 @@ _FORMS = r"X-Amz-Signature=[0-9a-f]|/get_result\?|[?&]sig=[^*]"
 _SETTINGS = ("SECRET_KEY", "FLUX_API_KEY", "AWS_SECRET_ACCESS_KEY")
 #: A shorter one could be in anything by chance.
 _MIN_SECRET_CHARS = 12
-_IN_PAID_CALLS = re.compile(rb'"webhook_secret": ?"([^"]+)"|/webhooks/flux/([\w.-]+)')
+#: As the product makes them: what a fuzzer puts in their place is nobody's secret.
+_IN_PAID_CALLS = re.compile(
+    rb'"webhook_secret": ?"([0-9a-f]{64})"|/webhooks/flux/([\w-]{16,}\.[\w-]{16,})'
+)
 
 
 def install() -> None:
