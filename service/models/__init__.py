@@ -33,6 +33,7 @@ from service.models.results import (
     Pulse,
 )
 from service.models.schema import Base
+from service.models.sessions import BrowserSession, LoginLink
 from service.models.tenants import ApiKey, Project, RequestCount, Scope, Spending
 from service.models.uploads import Upload
 
@@ -44,6 +45,7 @@ __all__ = [
     "Balance",
     "Base",
     "Batch",
+    "BrowserSession",
     "CallbackForm",
     "CallbackHost",
     "Delivery",
@@ -57,6 +59,7 @@ __all__ = [
     "Image",
     "Job",
     "JobEvent",
+    "LoginLink",
     "Project",
     "Pulse",
     "Removal",

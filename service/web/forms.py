@@ -7,15 +7,24 @@ from urllib.parse import urlsplit
 from flask import Request, session
 from werkzeug.exceptions import Forbidden
 
-#: The hidden field of every form.
+#: The hidden field of every form, and the header of what a script sends without one.
 FIELD = "form_token"
+HEADER = "X-Form-Token"
+#: What the cookie holds of whoever is logged in: the token of a session.
+TOKEN = "session"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_LOG_INS = frozenset({"login.login", "login.use_link"})
 
 
 def form_token() -> str:
     """Return what the forms of this session carry; another site cannot read it."""
     token: str = session.setdefault(FIELD, secrets.token_urlsafe(32))
     return token
+
+
+def is_logged_in() -> bool:
+    """Whether the cookie names a session, which may have ended."""
+    return TOKEN in session
 
 
 def refuse_foreign_form(request: Request, base_url: str) -> None:
@@ -27,9 +36,9 @@ def refuse_foreign_form(request: Request, base_url: str) -> None:
     if request.method in _READING:
         return
     _refuse_other_sites(request, base_url)
-    # whoever is not logged in has no session to act in: what the log-in takes is the key itself
-    if "key" in session and request.endpoint != "login.login":
-        said = request.form.get(FIELD, "")
+    # whoever is not logged in has no session to act in: what a log-in takes is the key itself
+    if is_logged_in() and request.endpoint not in _LOG_INS:
+        said = request.form.get(FIELD) or request.headers.get(HEADER, "")
         if not hmac.compare_digest(said.encode(), form_token().encode()):
             raise Forbidden("This form is out of date. Load its page again.")
 
