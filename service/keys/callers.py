@@ -69,7 +69,8 @@ USED = (
 
 def is_recent(at: Any) -> ColumnElement[bool]:  # noqa: ANN401 - a column
     """Tell in a statement whether a time is as exact as it is kept."""
-    return at > func.now() - seconds(USED_TO_SECONDS)
+    found: ColumnElement[bool] = at > func.now() - seconds(USED_TO_SECONDS)
+    return found
 
 
 def sha256(secret: str) -> bytes:

@@ -121,7 +121,8 @@ class Keys:
     def one(self, key_id: UUID) -> Row[Any]:
         """Return a key that is there."""
         with self.database.transaction() as tx:
-            return tx.first(_LISTED.where(ApiKey.id == key_id))
+            (row,) = tx.rows(_LISTED.where(ApiKey.id == key_id))
+        return row
 
     def of(self, project_id: UUID) -> Sequence[Row[Any]]:
         """Return a project's keys, oldest first."""

@@ -4,7 +4,7 @@ from flask import Request, g, session
 
 from service.errors import UnknownCaller
 from service.keys import Caller, Keys
-from service.web.forms import TOKEN, form_token, is_logged_in
+from service.web.forms import SESSION, form_token, is_logged_in
 
 _BEARER = "bearer "
 
@@ -38,7 +38,7 @@ def log_in(keys: Keys, token: str) -> None:
     """Give the browser a fresh signed cookie with a session's token; one that it had ends."""
     log_out(keys)
     session.permanent = True
-    session[TOKEN] = token
+    session[SESSION] = token
     # now, as two pages that are loaded at once would each make one
     form_token()
 
@@ -46,7 +46,7 @@ def log_in(keys: Keys, token: str) -> None:
 def log_out(keys: Keys) -> None:
     """End the browser's session, so that a copy of its cookie is worth nothing either."""
     if is_logged_in():
-        keys.sessions.end(session[TOKEN])
+        keys.sessions.end(session[SESSION])
     session.clear()
 
 
@@ -56,7 +56,7 @@ def person(keys: Keys) -> Caller:
     Raises:
         UnknownCaller: nobody, or somebody whose session or key has ended since.
     """
-    caller = keys.sessions.caller(session[TOKEN]) if is_logged_in() else None
+    caller = keys.sessions.caller(session[SESSION]) if is_logged_in() else None
     if caller is None:
         raise UnknownCaller("Log in with an API key.")
     # an error that is met on the way is still shown below this person's header
@@ -66,5 +66,5 @@ def person(keys: Keys) -> Caller:
 
 def this_session() -> str:
     """Return the token of a person who is logged in."""
-    token: str = session[TOKEN]
+    token: str = session[SESSION]
     return token

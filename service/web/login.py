@@ -7,7 +7,6 @@ from http import HTTPStatus
 from flask import (
     Blueprint,
     Response,
-    current_app,
     redirect,
     render_template,
     request,
@@ -19,7 +18,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from service.errors import UnknownCaller
 from service.keys import LINK_SECONDS, Caller, Keys
 from service.web.auth import log_in, log_out, person
-from service.web.forms import refuse_foreign_form
+from service.web.forms import is_script, refuse_foreign_form
 from service.web.ways import came_from, own_path
 from service.web.wording import add_wording
 
@@ -91,10 +90,7 @@ def guard_pages(routes: Blueprint, *image_origins: str) -> None:
 
     And let nobody but our own forms change anything.
     """
-
-    @routes.before_request
-    def refuse_foreign() -> None:
-        refuse_foreign_form(request, current_app.config["BASE_URL"])
+    routes.before_request(refuse_foreign_form)
 
     @routes.after_request
     def guard(answer: Response) -> Response:
@@ -117,25 +113,19 @@ def guarded(answer: Response, *image_origins: str) -> Response:
 
 
 def _to_login() -> BaseResponse:
-    """Lead to the log-in, and from there back to the page; a form is to be sent again from there."""
+    """Lead to the log-in, and from there back; a form is then to be sent again."""
     session.clear()
-    is_page = request.method == "GET" and "HX-Request" not in request.headers
-    wanted = request.full_path.rstrip("?") if is_page else None
-    place = url_for("login.form", next=wanted or came_from(request, _base_url()))
-    if is_page or "HX-Request" not in request.headers:
-        return redirect(place, HTTPStatus.SEE_OTHER)
-    # a script would follow a redirect by itself, and put the log-in in the midst of its page
-    return Response(status=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": place})
+    if is_script():
+        # it would follow a redirect by itself, and put the log-in in the midst of its page
+        place = url_for("login.form", next=came_from())
+        return Response(status=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": place})
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else came_from()
+    return redirect(url_for("login.form", next=wanted), HTTPStatus.SEE_OTHER)
 
 
 def _no_link() -> tuple[str, int]:
     page = render_template("no_link.html", minutes=LINK_SECONDS // 60)
     return page, HTTPStatus.GONE
-
-
-def _base_url() -> str:
-    base_url: str = current_app.config["BASE_URL"]
-    return base_url
 
 
 def _next() -> str:

@@ -1,15 +1,13 @@
 """Where people are sent, and where they came from: paths of ours, never another site."""
 
-from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from flask import Request
+from flask import current_app, request
 
 #: Longer ones are nobody's link.
 _MAX_CHARS = 2000
 #: Whoever has logged in wants neither of these.
 _LOG_IN = ("/login", "/logout")
-Origin = tuple[str, str]
 
 
 def own_path(text: str) -> str | None:
@@ -19,22 +17,18 @@ def own_path(text: str) -> str | None:
     return text if is_safe and len(text) <= _MAX_CHARS and not text.startswith(_LOG_IN) else None
 
 
-def came_from(request: Request, base_url: str) -> str | None:
+def came_from() -> str | None:
     """Return the path of the page of ours that led here, None if none did, or this one itself."""
     try:
-        origin, path, query = _parts(request.headers.get("Referer", ""))
+        before = urlsplit(request.headers.get("Referer", ""))
     except ValueError:
         return None
-    if origin not in origins(request, base_url) or path == request.path:
+    is_this = request.method == "GET" and before.path == request.path
+    if before[:2] not in origins() or is_this:
         return None
-    return own_path(f"{path}?{query}" if query else path)
+    return own_path(f"{before.path}?{before.query}" if before.query else before.path)
 
 
-def origins(request: Request, base_url: str) -> Iterable[Origin]:
+def origins() -> set[tuple[str, str]]:
     """Return what scheme and host our pages have, for this browser and for others."""
-    return {urlsplit(base_url)[:2], urlsplit(request.host_url)[:2]}
-
-
-def _parts(address: str) -> tuple[Origin, str, str]:
-    split = urlsplit(address)
-    return split[:2], split.path, split.query
+    return {urlsplit(current_app.config["BASE_URL"])[:2], urlsplit(request.host_url)[:2]}

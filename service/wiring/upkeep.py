@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from service.clients.outbound import Answer
 from service.rounds import Round
 from service.signing.presence import PresenceSigner
-from service.steps.discard import Discard, ExpiredUploads, Removals, Retention
+from service.steps.discard import Discard, ExpiredUploads, OldLogins, Removals, Retention
 from service.steps.examine import Examine
 from service.steps.reconcile import READ_EVERY_SECONDS
 from service.steps.recover import LOOK_AT_MARK_SECONDS, Marks, Recover, Standings
@@ -48,6 +48,7 @@ class Upkeep(Parts):
             Retention(self.database),
             Removals(self.database, bucket),
             ExpiredUploads(self.database, bucket),
+            OldLogins(self.database),
         )
 
     @cached_property
