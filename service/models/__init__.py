@@ -18,6 +18,7 @@ from service.models.jobs import (
     Job,
     JobEvent,
 )
+from service.models.labels import MAX_TAGS_PER_IMAGE, ImageTag, read_tag
 from service.models.removals import Removal, Share
 from service.models.results import (
     HELD_PULSE,
@@ -39,6 +40,7 @@ from service.models.uploads import Upload
 
 __all__ = [
     "HELD_PULSE",
+    "MAX_TAGS_PER_IMAGE",
     "SPOOL_PULSE",
     "ApiKey",
     "Attempt",
@@ -57,6 +59,7 @@ __all__ = [
     "Gate",
     "HeardBy",
     "Image",
+    "ImageTag",
     "Job",
     "JobEvent",
     "LoginLink",
@@ -71,6 +74,7 @@ __all__ = [
     "batches",
     "images",
     "jobs",
+    "read_tag",
     "uploads",
 ]
 
