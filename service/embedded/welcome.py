@@ -169,7 +169,7 @@ class Welcome:
         url = self._environment["PUBLIC_URL"]
         link = self._command("link", DARKROOM_API_KEY=key)
         # without a link the key itself opens the gallery
-        way_in = f"{link.stdout.strip()} (once)" if link.returncode == 0 else key
+        way_in = f"{link.stdout.strip()} (once, for ten minutes)" if link.returncode == 0 else key
         return [
             f"Gallery    {url}/",
             f"Log in     {way_in}",
