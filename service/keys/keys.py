@@ -121,8 +121,8 @@ class Keys:
     def one(self, key_id: UUID) -> Row[Any]:
         """Return a key that is there."""
         with self.database.transaction() as tx:
-            (row,) = tx.rows(_LISTED.where(ApiKey.id == key_id))
-        return row
+            found: Row[Any] = tx.first(_LISTED.where(ApiKey.id == key_id))
+        return found
 
     def of(self, project_id: UUID) -> Sequence[Row[Any]]:
         """Return a project's keys, oldest first."""

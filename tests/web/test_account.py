@@ -65,8 +65,9 @@ def test_a_session_of_another_key_is_as_unknown_as_a_made_up_one(
     stranger.post("/login", data={"api_key": other.api_key})
     log_in(app.test_client(), key)
     (mine,) = ends(browser)
+    headers = {**AS_BROWSER, "X-Request-Id": "the-same"}
     answers = [
-        stranger.post(path, data=form_token(stranger), headers=AS_BROWSER)
+        stranger.post(path, data=form_token(stranger), headers=headers)
         for path in (mine, "/account/sessions/ses_" + "0" * 32 + "/end", "/account/sessions/x/end")
     ]
     assert {(answer.status_code, answer.text) for answer in answers} == {(404, answers[0].text)}

@@ -113,7 +113,7 @@ def test_with_the_database_away_the_page_keeps_its_frame_and_asks_nothing(
         assert "Nothing was lost. Try again in a moment." in words(answer)
         assert {path, "/jobs", "/account"} <= set(Page(answer).links())
         assert "Log out" in words(answer)
-    assert "hush" not in answer.text
+        assert "hush" not in answer.text
     assert away.get("/login").status_code == 200
 
 
