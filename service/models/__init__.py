@@ -9,6 +9,7 @@ from typing import cast
 from sqlalchemy import Table
 
 from service.models.batches import Batch
+from service.models.hours import Fold, Hour
 from service.models.jobs import (
     Attempt,
     CallbackForm,
@@ -52,8 +53,10 @@ __all__ = [
     "Deployment",
     "Ending",
     "FluxWebhook",
+    "Fold",
     "Gate",
     "HeardBy",
+    "Hour",
     "Image",
     "Job",
     "JobEvent",
