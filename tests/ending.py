@@ -6,11 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from factories import ago, enqueue, project_id, put
-from sqlalchemy import update
+from fakes.waiting import wait_until
+from sqlalchemy import select, update
 
 from service.keys import NewKey
-from service.models import Ending, HeardBy
+from service.models import Ending, Fold, HeardBy
 from service.states import ErrorCode, Status
+from service.steps.fold import FoldHours
 from service.wiring import Wiring
 
 
@@ -62,3 +64,15 @@ def was_hours_ago(wiring: Wiring, job_id: UUID, hours: float) -> None:
     with wiring.database.transaction() as tx:
         mine = update(Ending).where(Ending.job_id == job_id)
         assert tx.execute(mine.values(at=ago(3600 * hours)))
+
+
+def fold_all(step: FoldHours) -> None:
+    """Count all ends up to now; whoever writes to another database of the server puts it off."""
+    now = ago(0)
+
+    def folded() -> bool:
+        step()
+        with step.database.transaction() as tx:
+            return bool(tx.scalar(select(Fold.through >= now)))
+
+    wait_until(folded, bool)

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from ending import canceled, failed, succeeded, was_hours_ago
+from ending import canceled, failed, fold_all, succeeded, was_hours_ago
 from factories import enqueue, job, project_id, put
 from fakes.waiting import wait_until
 from sqlalchemy import func, select, text, update
@@ -47,7 +47,7 @@ def test_hours_agree_with_a_plain_count(wiring: Wiring, key: NewKey, other_key: 
     for number, job_id in enumerate(made):
         was_hours_ago(wiring, job_id, number % 7)
     theirs = succeeded(wiring, other_key)
-    FoldHours(wiring.database, batch=10)()
+    fold_all(FoldHours(wiring.database, batch=10))
 
     plain: dict[datetime, Counter[str]] = {}
     with wiring.database.transaction() as tx:
@@ -86,10 +86,10 @@ def test_hours_agree_with_a_plain_count(wiring: Wiring, key: NewKey, other_key: 
 def test_who_counts_again_counts_only_what_is_new(wiring: Wiring, key: NewKey) -> None:
     succeeded(wiring, key)
     for _ in range(3):
-        wiring.fold()
+        fold_all(wiring.fold)
     assert ends(wiring, key) == 1
     canceled(wiring, key)
-    wiring.fold()
+    fold_all(wiring.fold)
     assert ends(wiring, key) == 2
 
 
@@ -102,7 +102,7 @@ def test_many_who_count_at_once_count_each_end_once(wiring: Wiring, key: NewKey)
     for fold in folds:
         fold.join(30)
     # whoever was busy beside the last may have left something
-    wiring.fold()
+    fold_all(wiring.fold)
     assert ends(wiring, key) == 60
 
 
@@ -111,7 +111,7 @@ def test_ends_of_the_same_moment_are_counted_together(wiring: Wiring, key: NewKe
         canceled(wiring, key)
     with wiring.database.transaction() as tx:
         tx.execute(update(Ending).values(at=func.now()))
-    FoldHours(wiring.database, batch=2)()
+    fold_all(FoldHours(wiring.database, batch=2))
     assert ends(wiring, key) == 5
 
 
@@ -132,7 +132,7 @@ def test_who_is_killed_while_it_counts_has_counted_nothing(wiring: Wiring, key: 
 
     def fold() -> None:
         try:
-            wiring.fold()
+            fold_all(wiring.fold)
         except DatabaseUnavailable as error:
             caught.append(error)
 
@@ -145,7 +145,7 @@ def test_who_is_killed_while_it_counts_has_counted_nothing(wiring: Wiring, key: 
         thread.join(30)
     assert caught
     assert ends(wiring, key) == 0
-    wiring.fold()
+    fold_all(wiring.fold)
     assert ends(wiring, key) == 3
 
 
@@ -159,19 +159,19 @@ def test_an_end_whose_transaction_is_slow_is_counted_when_it_is_there(
             assert wiring.moves.move(beside, quick, Status.CANCELED, "Withdrawn")
         wiring.fold()
         assert ends(wiring, key) == 0
-    wiring.fold()
+    fold_all(wiring.fold)
     assert ends(wiring, key) == 2
 
 
 def test_a_mark_of_another_server_holds_nothing_up(wiring: Wiring, key: NewKey) -> None:
     canceled(wiring, key)
-    wiring.fold()
+    fold_all(wiring.fold)
     restored = {"mark": func.now(), "mark_transaction": 2**60}
     with wiring.database.transaction() as tx:
         tx.execute(update(Fold).values(restored))
     canceled(wiring, key)
     for _ in range(2):
-        wiring.fold()
+        fold_all(wiring.fold)
     assert ends(wiring, key) == 2
 
 
@@ -181,14 +181,14 @@ def test_what_failed_in_doubt_and_succeeded_after_all_is_spent_once(
     code = ErrorCode.SUBMISSION_UNCONFIRMED
     doubtful = failed(wiring, key, code, cost_estimated=Decimal(7))
     failed(wiring, key, ErrorCode.UPSTREAM_ERROR, cost_estimated=Decimal(9))
-    wiring.fold()
+    fold_all(wiring.fold)
     (one,) = hours(wiring, key)
     assert (one.credits, one.doubtful_credits) == (0, 7)
     later = succeeded(wiring, key, cost=None)
     put(wiring, doubtful, status=Status.STORING)
     with wiring.database.transaction() as tx:
         assert wiring.moves.move(tx, doubtful, Status.SUCCEEDED, "It came late")
-    wiring.fold()
+    fold_all(wiring.fold)
     found = hours(wiring, key)
     estimated = job(wiring, later).cost_estimated
     assert sum(hour.succeeded for hour in found) == 2
@@ -207,16 +207,16 @@ def test_the_end_of_a_whole_batch_is_no_job(wiring: Wiring, key: NewKey) -> None
     wiring.sweep()
     with wiring.database.transaction() as tx:
         assert tx.scalar(select(func.count()).select_from(Ending)) == 2
-    wiring.fold()
+    fold_all(wiring.fold)
     assert ends(wiring, key) == 1
 
 
 def test_hours_stay_when_retention_removes_their_jobs(wiring: Wiring, key: NewKey) -> None:
     old, new = canceled(wiring, key), canceled(wiring, key)
-    wiring.fold()
+    fold_all(wiring.fold)
     keep_for(wiring, key, 30)
     grow_old(wiring, old)
     wiring.discard()
     assert left(wiring) == {new}
-    wiring.fold()
+    fold_all(wiring.fold)
     assert ends(wiring, key) == 2
