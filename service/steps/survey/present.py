@@ -3,14 +3,28 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, extract, func, literal, select, true
+from sqlalchemy import (
+    SmallInteger,
+    Text,
+    and_,
+    bindparam,
+    column,
+    extract,
+    func,
+    literal,
+    select,
+    true,
+    values,
+)
 
 from service.database import Transaction
+from service.documents import PRIORITIES
 from service.gate import ACCOUNT
+from service.generation import CATALOGUE
 from service.models import CallbackHost, Delivery, DeliveryStatus, Gate, jobs
+from service.settings import Provider
 from service.states import HOLDS_SLOT, Status
 
 #: Whoever hands in a million must not make it dear to ask how many there are.
@@ -50,7 +64,7 @@ class Present:
     """What a project waits for; counts are at least, from COUNTED_JOBS on."""
 
     queued: int
-    #: Of the queued jobs whose time has come, and of those COUNTED_JOBS that came first.
+    #: None if no queued job's time has come.
     oldest_due_seconds: float | None
     holding_slots: int
     storing: int
@@ -64,13 +78,13 @@ class Present:
 def present(tx: Transaction, project_id: UUID, providers: Sequence[str]) -> Present:
     """Read what a project waits for."""
     mine = {"of_project": project_id}
-    queue = tx.first(_QUEUE, mine)
+    age = tx.scalar(_OLDEST, mine)
     counts = {row.status: row.count for row in tx.rows(_UNDER_WAY, mine)}
     hosts = [FailingHost(*row) for row in tx.rows(_HOSTS, mine)]
     gates = tx.rows(_GATES.where(Gate.provider.in_(providers)))
     return Present(
-        queued=queue.count,
-        oldest_due_seconds=None if queue.age is None else float(queue.age),
+        queued=tx.scalar(_QUEUE, mine),
+        oldest_due_seconds=None if age is None else float(age),
         holding_slots=sum(counts.get(status, 0) for status in HOLDS_SLOT),
         storing=counts.get(Status.STORING, 0),
         hosts=hosts[:HOSTS],
@@ -79,23 +93,46 @@ def present(tx: Transaction, project_id: UUID, providers: Sequence[str]) -> Pres
     )
 
 
-def _first(statuses: Any) -> Any:  # noqa: ANN401 - a subquery
-    """Select the jobs of a project that came first; ids are in the order of time."""
-    return (
-        select(jobs.c.status, jobs.c.due_at)
-        .where(jobs.c.project_id == bindparam("of_project"), jobs.c.status.in_(sorted(statuses)))
-        .order_by(jobs.c.id)
-        .limit(COUNTED_JOBS)
-        .subquery()
+_IS_QUEUED = and_(jobs.c.project_id == bindparam("of_project"), jobs.c.status == Status.QUEUED)
+_QUEUE = select(func.count()).select_from(
+    select(literal(1)).where(_IS_QUEUED).limit(COUNTED_JOBS).subquery()
+)
+#: The parts of a queue: the submit lane's index has the oldest of each first.
+_PARTS = values(
+    column("provider", Text), column("pool", Text), column("priority", SmallInteger), name="parts"
+).data(
+    [
+        (provider.value, pool, priority)
+        for provider in Provider
+        for pool in sorted({ACCOUNT, *(model.pool for model in CATALOGUE.models.values())})
+        for priority in PRIORITIES.values()
+    ]
+)
+_FIRST = (
+    select(jobs.c.due_at)
+    .where(
+        _IS_QUEUED,
+        jobs.c.provider == _PARTS.c.provider,
+        jobs.c.pool == _PARTS.c.pool,
+        jobs.c.priority == _PARTS.c.priority,
+        jobs.c.due_at <= func.now(),
     )
-
-
-_QUEUED = _first([Status.QUEUED])
-_OLDEST = func.min(_QUEUED.c.due_at).filter(_QUEUED.c.due_at <= func.now())
-_QUEUE = select(
-    func.count().label("count"), extract("epoch", func.now() - _OLDEST).label("age")
-).select_from(_QUEUED)
-_MOVING = _first([*HOLDS_SLOT, Status.STORING])
+    .order_by(jobs.c.due_at)
+    .limit(1)
+    .lateral()
+)
+_OLDEST = select(extract("epoch", func.now() - func.min(_FIRST.c.due_at))).select_from(
+    _PARTS.join(_FIRST, true())
+)
+_MOVING = (
+    select(jobs.c.status)
+    .where(
+        jobs.c.project_id == bindparam("of_project"),
+        jobs.c.status.in_(sorted({*HOLDS_SLOT, Status.STORING})),
+    )
+    .limit(COUNTED_JOBS)
+    .subquery()
+)
 _UNDER_WAY = select(_MOVING.c.status, func.count().label("count")).group_by(_MOVING.c.status)
 
 _FAILING = (
