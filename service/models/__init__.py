@@ -9,7 +9,7 @@ from typing import cast
 from sqlalchemy import Table
 
 from service.models.batches import Batch
-from service.models.hours import Fold, Hour
+from service.models.hours import LONG_AGO, Fold, Hour
 from service.models.jobs import (
     Attempt,
     CallbackForm,
@@ -39,6 +39,7 @@ from service.models.uploads import Upload
 
 __all__ = [
     "HELD_PULSE",
+    "LONG_AGO",
     "SPOOL_PULSE",
     "ApiKey",
     "Attempt",

@@ -1,6 +1,6 @@
 """What every hour came to: a few figures that stay when the jobs behind them are gone."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -8,6 +8,11 @@ from sqlalchemy import BigInteger, ForeignKey, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.models.schema import Base
+
+
+#: How far is counted as long as nothing is.
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_LONG_AGO = text("'1970-01-01Z'")
 
 
 class Hour(Base):
@@ -40,7 +45,7 @@ class Fold(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     #: What was written before it is counted.
-    through: Mapped[datetime] = mapped_column(server_default=text("'1970-01-01Z'"))
+    through: Mapped[datetime] = mapped_column(server_default=_LONG_AGO)
     #: What was written before it is committed as soon as no older transaction goes on.
-    mark: Mapped[datetime] = mapped_column(server_default=text("'1970-01-01Z'"))
+    mark: Mapped[datetime] = mapped_column(server_default=_LONG_AGO)
     mark_transaction: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))

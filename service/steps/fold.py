@@ -132,8 +132,7 @@ _COUNTED = insert(Hour).from_select(
     ["project_id", "hour", *_FIGURES],
     select(Ending.project_id, _HOUR, *_FIGURES.values())
     .join(jobs, jobs.c.id == Ending.job_id)
-    # not the end of a whole batch
-    .where(_SPAN, or_(_HAS_SUCCEEDED, _HAS_FAILED, _HAS_CANCELED))
+    .where(_SPAN)
     .group_by(Ending.project_id, _HOUR),
 )
 _NEW = _COUNTED.excluded

@@ -84,7 +84,7 @@ def chart(
     highest = max((sum(point.values) for point in points), default=0.0)
     whole = _round_up(highest) if top is None else top
     columns = [_column(number, point, parts, whole) for number, point in enumerate(points)]
-    return Chart(name, title, summary, parts, points, columns, f"{whole:,g}{unit}")
+    return Chart(name, title, summary, parts, points, columns, f"{_said(whole)}{unit}")
 
 
 def _column(number: int, point: Point, parts: Sequence[Part], whole: float) -> Column:
@@ -98,6 +98,10 @@ def _column(number: int, point: Point, parts: Sequence[Part], whole: float) -> C
             bars.append(Bar(part.look, number + (1 - COLUMN_WIDTH) / 2, floor, height))
     words = [f"{part.name}: {said}" for part, said in zip(parts, point.said, strict=True)]
     return Column(float(number), f"{point.label}\n{', '.join(words)}", bars)
+
+
+def _said(whole: float) -> str:
+    return f"{whole:,.0f}" if whole >= 1 else f"{whole:g}"
 
 
 def _round_up(value: float) -> float:

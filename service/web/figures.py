@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from service.documents import credits_text
 from service.steps.survey import WINDOWS, Figures, History
 from service.web.charts import Chart, Part, Point, chart
-from service.web.wording import price, span
+from service.web.wording import span
 
 _HOUR_SECONDS = 3600
 _DAY_SECONDS = 86_400
+_CREDITS_PER_USD = 100
 #: What the steps of a window are called, by its name.
 _STEP_WORDS = {"24h": "hour", "7d": "6 hours", "30d": "day"}
 
@@ -110,13 +110,17 @@ def _polled(steps: Labelled, per: str) -> Chart:
 def _spend(days: Labelled) -> Chart:
     spent = sum((one.credits for _, one in days), Decimal(0))
     doubtful = sum((one.doubtful_credits for _, one in days), Decimal(0))
-    summary = f"{price(credits_text(spent))} for pictures."
+    summary = f"{money(spent)} for pictures."
     if doubtful:
-        summary += f" {price(credits_text(doubtful))} may have been charged for jobs that failed."
+        summary += f" {money(doubtful)} may have been charged for jobs that failed."
     points = []
     for label, one in days:
         amounts = [one.credits, one.doubtful_credits]
-        points.append(Point(label, list(map(float, amounts)), [f"{sum_:,f}" for sum_ in amounts]))
+        points.append(
+            Point(
+                label, list(map(float, amounts)), [f"{amount.normalize():,f}" for amount in amounts]
+            )
+        )
     return chart(
         "spend",
         f"Spend per day, {len(days)} days",
@@ -145,3 +149,9 @@ def _label(at: datetime, step_seconds: int) -> str:
 def counted(number: int, noun: str) -> str:
     """Return `1 job`, `2,000 jobs`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def money(credits_: Decimal) -> str:
+    """Return `1 credit ($0.01)`, `2,004.5 credits ($20.05)`."""
+    noun = "credit" if credits_ == 1 else "credits"
+    return f"{credits_.normalize():,f} {noun} (${credits_ / _CREDITS_PER_USD:,.2f})"

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from flask import Blueprint, render_template
 from pydantic import BaseModel, Field
 
-from service.documents import credits_text, when
+from service.documents import when
 from service.keys import Caller
 from service.steps.survey import (
     COUNTED_CALLBACKS,
@@ -16,10 +16,10 @@ from service.steps.survey import (
 )
 from service.steps.watch import Health
 from service.web.alarms import alarms
-from service.web.figures import charts, counted
+from service.web.figures import charts, counted, money
 from service.web.login import guard_pages, page_for
 from service.web.queries import read_query
-from service.web.wording import price, span
+from service.web.wording import span
 from service.wiring import Wiring
 
 #: By the names of the windows.
@@ -79,7 +79,7 @@ def _now(history: History, present: Present) -> list[tuple[str, str]]:
         ("Queue age", "nothing is due" if due is None else f"{span(due)}, the oldest due job"),
         ("At Flux", f"{counted(present.holding_slots, 'job')} in a slot"),
         ("Being saved", counted(present.storing, "picture")),
-        ("Spent today", price(credits_text(today.credits)) + " (since 00:00 UTC)"),
+        ("Spent today, UTC", money(today.credits)),
     ]
 
 

@@ -78,7 +78,7 @@ def cost(job: Document) -> str:
     is_refused = error and error["code"] in _NEVER_TAKEN and not job["cost"]["maybe_charged"]
     if status == Status.CANCELED or is_refused:
         return "nothing was charged"
-    known = price(credits_text or job["cost"]["estimated"])
+    known = _price(credits_text or job["cost"]["estimated"])
     if status in {Status.FAILED, Status.UNCONFIRMED}:
         return f"{known or 'it'} may have been charged"
     return known if credits_text else f"{known or 'unknown'}, estimated"
@@ -103,7 +103,7 @@ def under_way(status: str) -> str:
     return _UNDER_WAY.get(Status(status), "")
 
 
-def price(credits_text: str | None) -> str:
+def _price(credits_text: str | None) -> str:
     """Return `4.5 credits ($0.045)`, or nothing if the price is not known."""
     if credits_text is None:
         return ""

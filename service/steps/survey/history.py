@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import DateTime, Interval, bindparam, func, select
 
 from service.database import Transaction
-from service.models import Fold, Hour
+from service.models import LONG_AGO, Fold, Hour
 
 HOUR_SECONDS = 3600
 DAY_SECONDS = 24 * HOUR_SECONDS
@@ -87,7 +87,8 @@ def _spans(
     return [found.get(at, Figures(at)) for at in times]
 
 
-_CLOCK = select(func.now().label("now"), select(Fold.through).scalar_subquery().label("through"))
+_THROUGH = select(func.nullif(Fold.through, LONG_AGO)).scalar_subquery()
+_CLOCK = select(func.now().label("now"), _THROUGH.label("through"))
 _FIRST = bindparam("first", type_=DateTime(timezone=True))
 _AT = func.date_bin(bindparam("step", type_=Interval), Hour.hour, _FIRST).label("at")
 _SPANS = (

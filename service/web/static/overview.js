@@ -20,9 +20,8 @@ function show(newer) {
   }
   for (const part of document.querySelectorAll("[data-part]")) {
     const now = newer.getElementById(part.id);
-    if (now && now.outerHTML !== part.outerHTML && !part.contains(document.activeElement)) {
-      part.replaceWith(document.importNode(now, true));
-    }
+    if (part.contains(document.activeElement) || now?.outerHTML === part.outerHTML) continue;
+    part.replaceWith(...(now ? [document.importNode(now, true)] : []));
   }
 }
 
