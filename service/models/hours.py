@@ -9,7 +9,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from service.models.schema import Base
 
-
 #: How far is counted as long as nothing is.
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _LONG_AGO = text("'1970-01-01Z'")
