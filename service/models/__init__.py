@@ -19,6 +19,7 @@ from service.models.jobs import (
     Job,
     JobEvent,
 )
+from service.models.labels import MAX_TAGS_PER_IMAGE, ImageTag, read_tag
 from service.models.removals import Removal, Share
 from service.models.results import (
     HELD_PULSE,
@@ -40,6 +41,7 @@ from service.models.uploads import Upload
 __all__ = [
     "HELD_PULSE",
     "LONG_AGO",
+    "MAX_TAGS_PER_IMAGE",
     "SPOOL_PULSE",
     "ApiKey",
     "Attempt",
@@ -59,6 +61,7 @@ __all__ = [
     "HeardBy",
     "Hour",
     "Image",
+    "ImageTag",
     "Job",
     "JobEvent",
     "Project",
@@ -72,6 +75,7 @@ __all__ = [
     "batches",
     "images",
     "jobs",
+    "read_tag",
     "uploads",
 ]
 
