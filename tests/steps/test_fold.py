@@ -175,24 +175,23 @@ def test_a_mark_of_another_server_holds_nothing_up(wiring: Wiring, key: NewKey) 
     assert ends(wiring, key) == 2
 
 
-def test_what_failed_in_doubt_and_succeeded_after_all_is_spent_once(
+def test_what_failed_in_doubt_and_succeeded_after_all_is_spent_on_its_picture(
     wiring: Wiring, key: NewKey
 ) -> None:
     code = ErrorCode.SUBMISSION_UNCONFIRMED
-    doubtful = failed(wiring, key, code, cost_estimated=Decimal(7))
-    failed(wiring, key, ErrorCode.UPSTREAM_ERROR, cost_estimated=Decimal(9))
-    fold_all(wiring.fold)
-    (one,) = hours(wiring, key)
-    assert (one.credits, one.doubtful_credits) == (0, 7)
-    later = succeeded(wiring, key, cost=None)
-    put(wiring, doubtful, status=Status.STORING)
+    doubtful, late = (failed(wiring, key, code, cost_estimated=Decimal(n)) for n in (7, 20))
+    failed(wiring, key, ErrorCode.UPSTREAM_ERROR, cost_estimated=Decimal(90))
+    put(wiring, late, status=Status.STORING)
     with wiring.database.transaction() as tx:
-        assert wiring.moves.move(tx, doubtful, Status.SUCCEEDED, "It came late")
+        assert wiring.moves.move(tx, late, Status.SUCCEEDED, "It came late")
     fold_all(wiring.fold)
     found = hours(wiring, key)
-    estimated = job(wiring, later).cost_estimated
-    assert sum(hour.succeeded for hour in found) == 2
-    assert sum(hour.credits for hour in found) == 7 + estimated
+    assert sum(one.failed for one in found) == 3
+    assert sum(one.succeeded for one in found) == 1
+    assert sum(one.credits for one in found) == 20
+    # upstream refused one for good, and says of the other nothing yet
+    assert sum(one.doubtful_credits for one in found) == 7
+    assert job(wiring, doubtful).maybe_charged
 
 
 def test_the_end_of_a_whole_batch_is_no_job(wiring: Wiring, key: NewKey) -> None:
