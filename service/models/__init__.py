@@ -9,6 +9,7 @@ from typing import cast
 from sqlalchemy import Table
 
 from service.models.batches import Batch
+from service.models.hours import LONG_AGO, Fold, Hour
 from service.models.jobs import (
     Attempt,
     CallbackForm,
@@ -40,6 +41,7 @@ from service.models.uploads import Upload
 
 __all__ = [
     "HELD_PULSE",
+    "LONG_AGO",
     "MAX_TAGS_PER_IMAGE",
     "SPOOL_PULSE",
     "ApiKey",
@@ -56,8 +58,10 @@ __all__ = [
     "Deployment",
     "Ending",
     "FluxWebhook",
+    "Fold",
     "Gate",
     "HeardBy",
+    "Hour",
     "Image",
     "ImageTag",
     "Job",

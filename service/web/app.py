@@ -28,6 +28,7 @@ from service.web.login import login_blueprint
 from service.web.models import models_blueprint
 from service.web.openapi.routes import openapi_blueprint
 from service.web.operation import add_rate_headers
+from service.web.overview import overview_blueprint
 from service.web.parsing import MAX_BODY_BYTES
 from service.web.problems import register_errors
 from service.web.projects import projects_blueprint
@@ -90,6 +91,7 @@ def create_app(wiring: Wiring) -> Flask:
     app.register_blueprint(health_blueprint(wiring))
     app.register_blueprint(gallery_blueprint(wiring))
     app.register_blueprint(timeline_blueprint(wiring))
+    app.register_blueprint(overview_blueprint(wiring))
     app.register_blueprint(openapi_blueprint())
     app.register_blueprint(login_blueprint(wiring.keys))
     app.register_blueprint(account_blueprint(wiring))
