@@ -13,7 +13,7 @@ export UV_NO_PROGRESS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: run test chaos points scenarios hostile fuzz contract bugs models check lint format lock clean
+.PHONY: run test chromium chaos points scenarios hostile fuzz contract bugs models check lint format lock clean
 .DELETE_ON_ERROR:
 
 # Many tests wait for real processes, and four at a time on a busy machine can spoil one that is sound.
@@ -24,8 +24,15 @@ ONCE_MORE := $(BIN)/pytest --last-failed --last-failed-no-failures none
 run: $(INSTALLED)  ## the whole service with its servers, a first job included, until Ctrl-C
 	@$(BIN)/darkroom up
 
-test: $(INSTALLED)  ## every test, on real servers; make test ARGS='-k webhook'
+test: $(INSTALLED) chromium  ## every test, on real servers; make test ARGS='-k webhook'
 	$(BIN)/pytest -n 4 --dist loadfile --cache-clear $(ARGS) || { [ $$? = 1 ] && $(FEW_FAILED) && $(ONCE_MORE); }
+
+# The journeys of people need a browser: a missing one fails them, it does not skip them.
+chromium:
+	@command -v chromium >/dev/null || { \
+	  mend='apt-get install -y --no-install-recommends chromium'; \
+	  if [ "$$(id -u)" = 0 ]; then $$mend >/dev/null || { apt-get update && $$mend >/dev/null; }; \
+	  else echo "The tests of the pages need Chromium. Run: sudo $$mend" >&2; exit 1; fi; }
 
 chaos: $(INSTALLED)  ## breaks everything at once for two minutes; make chaos ARGS='--seed 7 --jobs 200 --seconds 30'
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)

@@ -36,7 +36,7 @@ from service.settings import Settings, load_settings
 from service.web.app import create_app
 from service.wiring import Wiring
 
-pytest_plugins = ["egress.plugin", "secrecy.plugin"]
+pytest_plugins = ["egress.plugin", "secrecy.plugin", "journeys.services"]
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = "darkroom_template"
