@@ -5,7 +5,7 @@ Below the paths of Flux's own API it is said as upstream says it.
 
 from http import HTTPStatus
 
-from flask import Flask, Response, json, render_template, request
+from flask import Flask, Response, g, json, render_template, request
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped] # no types there
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
@@ -52,6 +52,11 @@ def problem(
             {"pointer": error.pointer, "detail": error.detail} for error in errors
         ]
     return Response(json.dumps(document), status, content_type="application/problem+json")
+
+
+def lead_back(place: str, words: str) -> None:
+    """Say where a person goes on from if this request is refused; not if the place is unknown."""
+    g.way_back = (place, words)
 
 
 def register_errors(app: Flask) -> None:
