@@ -113,24 +113,30 @@ def at(moment: datetime, now: datetime) -> str:
 
 
 def _queued(job: Any, line: Line, now: datetime) -> list[str]:  # noqa: ANN401 - a Row
-    said = [_turn(job, line, now)]
-    if line.held:
-        said.append(f"Nothing is sent now: {'; '.join(line.held)}.")
-    if line.sweep_age_seconds is not None and line.sweep_age_seconds > ASLEEP_SECONDS:
-        said.append(f"No worker has been heard of for {span(int(line.sweep_age_seconds))}.")
-    if line.closed_reason is not None:
-        often = span(line.probe_every_seconds)
-        following = f", next {_then(line.probe_at, now)}" if line.probe_at else ""
-        said.append(
-            f"The gate is closed: {line.closed_reason}. One job every {often} tries whether it is "
-            f"open again{following}."
-        )
+    turn, blocks = _turn(job, line, now), _blocks(line, now)
+    # what blocks everybody is no reason before the job's own time has come
+    said = [turn, *blocks] if line.before is None else [*blocks, turn]
     if job.resubmitted:
         said.append(
             "It was sent once already and may have been charged, so it can no longer be canceled."
         )
     if job.expires_at is not None:
         said.append(f"If it is not sent by {at(job.expires_at, now)}, it fails as expired.")
+    return said
+
+
+def _blocks(line: Line, now: datetime) -> list[str]:
+    said = []
+    if line.sweep_age_seconds is not None and line.sweep_age_seconds > ASLEEP_SECONDS:
+        said.append(f"No worker has been heard of for {span(int(line.sweep_age_seconds))}.")
+    if line.held:
+        said.append(f"Nothing is sent now: {'; '.join(line.held)}.")
+    if line.closed_reason is not None:
+        following = f", next {_then(line.probe_at, now)}" if line.probe_at else ""
+        said.append(
+            f"The gate is closed: {line.closed_reason}. Every {line.probe_every_seconds:g} s one "
+            f"job tries whether it is open again{following}."
+        )
     return said
 
 

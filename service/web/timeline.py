@@ -25,6 +25,7 @@ from service.web.jobs import known_job
 from service.web.jobs_together import CANCEL, RETRY, add_jobs_together
 from service.web.login import guard_pages, page_for
 from service.web.paging import read_cursor
+from service.web.problems import lead_back
 from service.web.tiles import input_pictures
 from service.wiring import Wiring
 
@@ -42,6 +43,7 @@ def timeline_blueprint(wiring: Wiring) -> Blueprint:
     @routes.get("/jobs")
     @page
     def jobs(caller: Caller) -> str:
+        lead_back(url_for("timeline.jobs"), "All jobs")
         filters = read_filters()
         cursor = read_cursor(wiring.cursors, "job-pages", filters.cursor)
         found, pictures = wiring.browse.jobs(caller.project_id, filters.only, cursor, JOBS_PER_PAGE)

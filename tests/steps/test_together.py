@@ -39,6 +39,7 @@ def found(
     states: frozenset[Status] = ENDED,
     only: JobFilter = JobFilter(),  # noqa: B008 - frozen
     span: Span | None = None,
+    *,
     most: int = 100,
 ) -> Found:
     return wiring.matching.find(project_id(wiring, key), only, states, most, span)
