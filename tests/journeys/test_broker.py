@@ -7,8 +7,8 @@ from pathlib import Path
 from fakes.simulator import Simulator
 from fakes.waiting import wait_until
 from journeys.broker import broker
-from journeys.conftest import StartService
 from journeys.running_service import ENDED, RunningService, in_parallel
+from journeys.services import StartService
 
 JOBS = 200
 SLOTS = 24

@@ -9,8 +9,8 @@ from uuid import uuid4
 from fakes.silent_peer import silent_peer
 from fakes.simulator import Simulator
 from fakes.waiting import wait_until
-from journeys.conftest import StartService
 from journeys.running_service import BODY, RunningService
+from journeys.services import StartService
 
 #: What is promised, and what a busy machine may add.
 LIMIT_SECONDS = 30.0 + 15.0

@@ -7,8 +7,8 @@ from celery import Celery
 from fakes.waiting import wait_until
 from fakes.webhook_sink import WebhookSink
 from journeys.broker import broker
-from journeys.conftest import StartService
 from journeys.running_service import RunningService
+from journeys.services import StartService
 from journeys.test_readme import blocks
 
 INPUT = {"prompt": "a harbour in fog", "width": 256, "height": 256}

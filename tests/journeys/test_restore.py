@@ -11,8 +11,8 @@ from conftest import migrate
 from embedded.processes import reachable_directory
 from fakes.simulator import Simulator
 from fakes.waiting import wait_until
-from journeys.conftest import StartService
 from journeys.running_service import RunningService
+from journeys.services import StartService
 
 from service.embedded.postgres import Postgres
 

@@ -2,7 +2,7 @@
 
 import pytest
 from fakes.simulator import Simulator
-from journeys.conftest import StartService
+from journeys.services import StartService
 
 
 @pytest.mark.parametrize(
