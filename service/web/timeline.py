@@ -1,7 +1,7 @@
 """The list of jobs and a page per job: its timeline, its images, its callbacks."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from itertools import pairwise
 from typing import Any
@@ -15,7 +15,7 @@ from service.errors import NotFound
 from service.generation import CATALOGUE
 from service.ids import Kind, public_id, read_id
 from service.keys import Caller
-from service.models import Scope
+from service.models import DeliveryStatus, Scope
 from service.states import TERMINAL, ErrorCode, Status
 from service.timeline import IMAGE_DELETED
 from service.web import story
@@ -30,6 +30,8 @@ from service.web.tiles import input_pictures
 from service.wiring import Wiring
 
 JOBS_PER_PAGE = 50
+#: A callback that is tried sooner is worth waiting for.
+_SOON = timedelta(minutes=1)
 
 
 def timeline_blueprint(wiring: Wiring) -> Blueprint:
@@ -151,6 +153,8 @@ def _deliveries(owed: Sequence[Any], tries: Sequence[Any], now: datetime) -> lis
             "url": one.url,
             "status": one.status.value,
             "words": story.callback(one, made[one.id], now),
+            "is_soon": one.status is DeliveryStatus.PENDING
+            and (one.due_at is None or one.due_at - now < _SOON),
             "tries": [_try(each) for each in made[one.id]],
         }
         for one in owed
