@@ -54,7 +54,7 @@ class Action:
 
 CANCEL = Action("cancel", "Cancel all that match", frozenset({Status.QUEUED}), 1_000)
 RETRY = Action(
-    "retry", "Try all that match again", frozenset({Status.FAILED, Status.CANCELED}), 1_000
+    "retry", "Try all that match again", frozenset({Status.FAILED, Status.CANCELED}), 500
 )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from service.gate import ACCOUNT_STATUSES, BREAKER_REASON
 from service.keys import NewKey
-from service.models import HELD_PULSE, Gate, Project
+from service.models import HELD_PULSE, Gate, Project, Pulse
 from service.pulses import SWEEP_PULSE, beat
 from service.states import ErrorCode, Status
 from service.steps.explain import Line, Slots, line
@@ -123,7 +123,7 @@ def test_what_holds_workers_back_is_told_while_they_say_so(wiring: Wiring, key: 
     assert told.sweep_age_seconds is not None
     assert 0 <= told.sweep_age_seconds < 10
     with wiring.database.transaction() as tx:
-        tx.execute(update(line.Pulse).values(at=ago(60)))
+        tx.execute(update(Pulse).values(at=ago(60)))
     assert line_of(wiring, job_id).held == []
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from factories import enqueue, job, project_id, put
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from service.errors import CreditsSpent, QueueFull
 from service.keys import NewKey
@@ -25,11 +25,7 @@ def failed(wiring: Wiring, key: NewKey, count: int = 1, **wanted: object) -> lis
     made = [enqueue(wiring, key, **wanted) for _ in range(count)]
     with wiring.database.transaction() as tx:
         ended = {"status": Status.FAILED, "error_code": ErrorCode.INTERNAL}
-        tx.execute(
-            update(jobs)
-            .where(jobs.c.id.in_(made))
-            .values(**ended, completed_at=matching.func.now())
-        )
+        tx.execute(update(jobs).where(jobs.c.id.in_(made)).values(**ended, completed_at=func.now()))
     return made[::-1]
 
 
@@ -99,7 +95,7 @@ def test_a_span_holds_what_was_shown_and_nothing_that_ended_since(
     late = {"status": Status.FAILED, "error_code": ErrorCode.INTERNAL}
     with wiring.database.transaction() as tx:
         ended = update(jobs).where(jobs.c.id == meanwhile)
-        tx.execute(ended.values(**late, completed_at=matching.func.now()))
+        tx.execute(ended.values(**late, completed_at=func.now()))
     failed(wiring, key)
     assert found(wiring, key, span=seen.span).ids == mine
     assert found(wiring, key, span=whole).ids == [*mine, oldest]

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from service.database import Database
@@ -20,7 +20,7 @@ from service.states import Status
 from service.steps.browse.filters import JobFilter, job_conditions
 
 #: Of the jobs in each state, the newest that match; what is older needs a narrower filter.
-MAX_LOOKED_AT = 10_000
+MAX_LOOKED_AT = 5_000
 
 _RETRY = aliased(Job)
 #: Failed and canceled ones that have been tried again already are left out.
@@ -80,24 +80,30 @@ class Matching:
 
         `states` are some of queued, failed and canceled.
         """
-        looked_at = [
-            _newest(project_id, only, status, span).subquery().select()
-            for status in sorted(states)
-            if only.status in {None, status}
-        ]
+        # of a state that the filter does not name the index finds nothing
+        parts = (_newest(project_id, only, status, span).subquery() for status in sorted(states))
+        looked_at = union_all(*(select(part) for part in parts)).cte("looked_at")
+        can_be = looked_at.c.can_be
+        counts = select(
+            func.now().label("seen_at"),
+            func.count().filter(can_be).label("count"),
+            *(
+                func.count().filter(looked_at.c.status == status).label(status.name)
+                for status in states
+            ),
+        ).select_from(looked_at)
+        newest = select(looked_at.c.id, looked_at.c.cost_estimated).where(can_be)
         with self.database.transaction() as tx:
-            seen_at = tx.scalar(select(func.now()))
-            parts = [tx.rows(part) for part in looked_at]
-        rows = [row for part in parts for row in part if row.can_be]
-        rows.sort(key=lambda row: row.id, reverse=True)
-        prices = [row.cost_estimated for row in rows[:most]]
+            seen = tx.first(counts)
+            rows = tx.rows(newest.order_by(looked_at.c.id.desc()).limit(most))
+        prices = [row.cost_estimated for row in rows]
         return Found(
-            ids=[row.id for row in rows[:most]],
-            count=len(rows),
-            is_cut=any(len(part) == MAX_LOOKED_AT for part in parts),
+            ids=[row.id for row in rows],
+            count=seen.count,
+            is_cut=any(getattr(seen, status.name) == MAX_LOOKED_AT for status in states),
             credits=sum((price for price in prices if price is not None), Decimal(0)),
             unpriced=prices.count(None),
-            seen_at=seen_at,
+            seen_at=seen.seen_at,
         )
 
 
@@ -107,7 +113,7 @@ def _newest(project_id: UUID, only: JobFilter, status: Status, span: Span | None
         in_time = or_(jobs.c.completed_at.is_(None), jobs.c.completed_at <= span.seen_at)
         wanted += [jobs.c.id >= span.oldest, jobs.c.id <= span.newest, in_time]
     return (
-        select(jobs.c.id, jobs.c.cost_estimated, _ACTED_ON[status].label("can_be"))
+        select(jobs.c.id, jobs.c.status, jobs.c.cost_estimated, _ACTED_ON[status].label("can_be"))
         .where(*wanted)
         .order_by(jobs.c.id.desc())
         .limit(MAX_LOOKED_AT)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 
 from service import gate
 from service.database import Database
@@ -40,21 +40,26 @@ class Explain:
 
     def read(self, job: Row[Any]) -> Told:
         """Return what is known of a job whose row its own project has read."""
-        attempts = (
-            select(*Attempt.__table__.c)
-            .where(Attempt.job_id == job.id)
-            .order_by(Attempt.number.desc())
-        )
-        retries = (
-            select(jobs.c.id)
-            .where(jobs.c.retry_of == job.id, jobs.c.project_id == job.project_id)
-            .order_by(jobs.c.id.desc())
-        )
+        mine = {"of_job": job.id, "of_project": job.project_id}
         with self.database.transaction() as tx:
             return Told(
-                attempts=tx.rows(attempts.limit(MAX_SHOWN))[::-1],
-                retried_as=[row.id for row in tx.rows(retries.limit(MAX_SHOWN))],
+                attempts=tx.rows(_ATTEMPTS, mine)[::-1],
+                retried_as=[row.id for row in tx.rows(_RETRIES, mine)],
                 line=line_of(tx, job, self.limits, self.probes)
                 if job.status is Status.QUEUED
                 else None,
             )
+
+
+_ATTEMPTS = (
+    select(*Attempt.__table__.c)
+    .where(Attempt.job_id == bindparam("of_job"))
+    .order_by(Attempt.number.desc())
+    .limit(MAX_SHOWN)
+)
+_RETRIES = (
+    select(jobs.c.id)
+    .where(jobs.c.retry_of == bindparam("of_job"), jobs.c.project_id == bindparam("of_project"))
+    .order_by(jobs.c.id.desc())
+    .limit(MAX_SHOWN)
+)
