@@ -78,7 +78,7 @@ def test_all_that_match_are_canceled_and_no_other(
     others = [enqueue(wiring, key), enqueue(wiring, other_key, **METADATA)]
     where = place("cancel", **ORDER)
     said, form = asked(browser, where)
-    assert "3 jobs are withdrawn from the queue" in said
+    assert "3 jobs will be withdrawn from the queue" in said
     assert statuses(wiring, mine) == [Status.QUEUED] * 3
     others.append(enqueue(wiring, key, **METADATA))
     done = words(confirmed(browser, where, form))
@@ -94,7 +94,7 @@ def test_all_that_match_are_tried_again_once_though_the_button_is_pressed_twice(
     failed(wiring, key, 3)
     where = place("retry", **ORDER)
     said, form = asked(browser, where)
-    assert "3 jobs are handed in once more and paid for anew: about 9 credits ($0.09)" in said
+    assert "3 jobs will be handed in once more and paid for anew: about 9 credits ($0.09)" in said
     assert "Try again 3 for about 9 credits" in said
     assert total(wiring) == 3
     assert "3 jobs handed in again" in words(confirmed(browser, where, form))
@@ -113,7 +113,7 @@ def test_no_more_are_done_at_a_time_than_said_and_the_rest_is_told(
     failed(wiring, key, 3)
     where = place("retry", **ORDER)
     said, form = asked(browser, where)
-    assert "2 jobs are handed in once more and paid for anew: about 6 credits ($0.06)" in said
+    assert "2 jobs will be handed in once more and paid for anew: about 6 credits ($0.06)" in said
     assert "3 match in all; these are the newest." in said
     assert "1 more matches." in words(confirmed(browser, where, form))
     # the same form again acts on no more than it has shown
