@@ -68,6 +68,11 @@ _WORDS = {
 _NO_WORDS = _Words("", "")
 
 
+def lead_back(place: str, words: str) -> None:
+    """Say where a person goes on from if this request is refused; not if the place is unknown."""
+    g.way_back = (words, place)
+
+
 def problem_page(
     status: int, title: str, detail: str, errors: Sequence[FieldError] | None
 ) -> Response:
@@ -82,7 +87,7 @@ def problem_page(
         advice=words.advice,
         errors=[(_field(error.pointer), error.detail) for error in errors or ()],
         again=request.full_path.rstrip("?") if request.method == "GET" else None,
-        back=_way_back(),
+        back=_way_back(status),
         request_id=g.request_id,
     )
     answer = guarded(Response(page, status, content_type="text/html; charset=utf-8"))
@@ -93,8 +98,11 @@ def problem_page(
     return answer
 
 
-def _way_back() -> tuple[str, str]:
-    """Return words and a path: the page of ours that led here, else where its section begins."""
+def _way_back(status: int) -> tuple[str, str]:
+    """Return words and a path: where the route leads, the page before, or its section's start."""
+    if status != HTTPStatus.NOT_FOUND and "way_back" in g:
+        words, place = g.way_back
+        return words, place
     before = came_from()
     if before is not None:
         return "Back to the page before", before

@@ -190,10 +190,11 @@ def test_a_jobs_page_tells_every_try_of_its_callback(
 ) -> None:
     hook = {"callback_url": "http://127.0.0.1:9/hook", "callback_events": ["job.failed"]}
     job_id = failed_job(wiring, key, ErrorCode.UPSTREAM_ERROR, **hook)
-    assert "First try:" in words(browser.get(job_page(job_id)))
+    assert "Not tried yet. Next any moment now." in words(browser.get(job_page(job_id)))
     run(wiring.deliver)
     said = words(browser.get(job_page(job_id)))
-    assert re.search(r"no answer in .+ failed: Connection refused Next try: \d", said)
+    assert re.search(r"Tried once: no answer\. Next at \d\d:\d\d:\d\d UTC\.", said)
+    assert re.search(r"no answer in .+ failed: Connection refused", said)
     answer = {"duration_ms": 1250, "http_status": 503, "answer": "<b>busy</b>"}
     with wiring.database.transaction() as tx:
         owed = tx.scalar(select(Delivery.id).where(Delivery.job_id == job_id))
