@@ -131,7 +131,7 @@ def test_keys_are_left_to_whoever_types_and_lead_to_the_search(
     expect(search).to_have_value("x/?f")
     expect(page.locator("#help")).not_to_be_visible()
     assert page.locator("#wall input:checked").count() == 0
-    page.get_by_role("button", name="Keys").click()
+    page.get_by_role("button", name="Keyboard").click()
     expect(page.locator("#help")).to_be_visible()
     _press(person, "?")
     expect(page.locator("#help")).not_to_be_visible()
@@ -144,10 +144,10 @@ def test_lightbox_and_help_are_without_fault_in_every_width_and_scheme(
     page = person.page
     page.goto("/")
     _press(person, "?")
-    person.shoot("help")
+    person.shoot("help", whole=False)
     _press(person, "Escape", "ArrowRight", "ArrowRight", "Enter")
     expect(page.locator("#facts")).to_contain_text("flux-2-pro")
-    person.shoot("lightbox")
+    person.shoot("lightbox", whole=False)
 
     page.set_viewport_size({"width": 390, "height": 844})
     lightbox = page.locator("#lightbox")
@@ -155,7 +155,7 @@ def test_lightbox_and_help_are_without_fault_in_every_width_and_scheme(
     lightbox.get_by_role("button", name="About this picture").click()
     expect(page.locator("#facts")).to_be_visible()
     assert not _is_beside(lightbox.locator(".stage"), page.locator("#facts"))
-    person.shoot("lightbox-sheet")
+    person.shoot("lightbox-sheet", whole=False)
     assert pictures
 
 

@@ -148,10 +148,9 @@ function insteadOf(cell, changes) {
 
 // Without a script there is nothing to open
 
-for (const button of document.querySelectorAll("[data-opens-help]")) {
-  button.hidden = false;
-  button.addEventListener("click", toggleHelp);
-}
+const button = document.querySelector(".opens-help");
+button.hidden = false;
+button.addEventListener("click", toggleHelp);
 help.addEventListener("close", () => {
   if (isNowhere()) document.getElementById("main").focus();
 });

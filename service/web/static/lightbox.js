@@ -63,6 +63,7 @@ function open(link) {
   dialog.showModal();
   show.init();
   show.element.setAttribute("role", "group");
+  show.element.querySelector(".pswp__button--close").focus();
   resized.observe(stage);
   grown.observe(document.getElementById("wall"), { childList: true });
 }
