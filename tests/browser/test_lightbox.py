@@ -57,7 +57,7 @@ def test_the_wall_and_the_lightbox_by_keyboard(person: Person, pictures: list[st
     expect(facts).to_contain_text("flux-2-pro")
     assert page.evaluate("window.ran") is None
     assert facts.locator("img, script").count() == 0
-    assert _is_beside(lightbox.locator(".stage"), facts)
+    assert _is_beside(lightbox.locator(".large"), facts)
     expect(lightbox.get_by_role("status")).to_contain_text(f"Picture 2 of {len(pictures)}")
 
     _press(person, "ArrowRight", "ArrowRight")
@@ -154,7 +154,7 @@ def test_lightbox_and_help_are_without_fault_in_every_width_and_scheme(
     expect(page.locator("#facts")).not_to_be_visible()
     lightbox.get_by_role("button", name="About this picture").click()
     expect(page.locator("#facts")).to_be_visible()
-    assert not _is_beside(lightbox.locator(".stage"), page.locator("#facts"))
+    assert not _is_beside(lightbox.locator(".large"), page.locator("#facts"))
     person.shoot("lightbox-sheet", whole=False)
     assert pictures
 

@@ -6,7 +6,7 @@ import PhotoSwipe from "./vendor/photoswipe/photoswipe.esm.min.js";
 const LINKS = "#wall > [data-image] a.open";
 
 const dialog = document.getElementById("lightbox");
-const stage = dialog.querySelector(".stage");
+const large = dialog.querySelector(".large");
 const sheet = dialog.querySelector(".sheet");
 const opener = dialog.querySelector(".sheet-opener");
 const status = dialog.querySelector("[role=status]");
@@ -28,7 +28,7 @@ function open(link) {
   const slides = [];
   grow(slides);
   const show = new PhotoSwipe({
-    appendToEl: stage,
+    appendToEl: large,
     arrowKeys: true,
     bgOpacity: 1,
     dataSource: slides,
@@ -36,7 +36,7 @@ function open(link) {
     // the browser's dialog sees to both
     escKey: false,
     trapFocus: false,
-    getViewportSizeFn: () => ({ x: stage.clientWidth, y: stage.clientHeight }),
+    getViewportSizeFn: () => ({ x: large.clientWidth, y: large.clientHeight }),
     index: slides.findIndex(({ id }) => id === idOf(link)),
     loop: false,
     returnFocus: false,
@@ -48,7 +48,7 @@ function open(link) {
   });
   show.addFilter("thumbEl", (_, { id }) => linkOf(id)?.querySelector("img"));
   show.on("keydown", (event) => {
-    if (!isForTheStage(event.originalEvent)) event.preventDefault();
+    if (!isForTheShow(event.originalEvent)) event.preventDefault();
   });
   show.on("change", () => tell(slides, show.currIndex));
   show.on("destroy", () => {
@@ -64,7 +64,7 @@ function open(link) {
   show.init();
   show.element.setAttribute("role", "group");
   show.element.querySelector(".pswp__button--close").focus();
-  resized.observe(stage);
+  resized.observe(large);
   grown.observe(document.getElementById("wall"), { childList: true });
 }
 
@@ -127,11 +127,12 @@ function tell(slides, index) {
   showFacts(id, sheet);
 }
 
-// Up and down scroll the facts when they have the focus; whatever covers the show has all keys.
-function isForTheStage({ key }) {
+// Tab is the browser's; up and down scroll the facts when they have the focus; whatever covers the
+// show has all keys.
+function isForTheShow({ key }) {
   const here = document.activeElement;
   if (here.closest("dialog") !== dialog && here !== document.body) return false;
-  return !(sheet.contains(here) && (key === "ArrowUp" || key === "ArrowDown"));
+  return key !== "Tab" && !(sheet.contains(here) && (key === "ArrowUp" || key === "ArrowDown"));
 }
 
 function idOf(link) {
