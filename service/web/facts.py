@@ -3,7 +3,6 @@
 from flask import Blueprint, render_template
 
 from service.errors import CallerError
-from service.ids import Kind, public_id
 from service.web.auth import person
 from service.web.images import known_image
 from service.web.login import guard_pages
@@ -25,9 +24,9 @@ def facts_blueprint(wiring: Wiring) -> Blueprint:
         job, _ = wiring.browse.job(caller.project_id, row.job_id)
         return render_template(
             "facts.html",
+            scopes=caller.scopes,
             image=wiring.documents.image(row),
             job=wiring.documents.job(job, [row]),
-            name=public_id(Kind.IMAGE, row.id),
             shown_chars=PROMPT_CHARS_SHOWN,
         )
 

@@ -26,11 +26,17 @@ def pictures(project: Project) -> list[str]:
     return stored()
 
 
-def test_the_wall_and_the_lightbox_by_keyboard(person: Person, pictures: list[str]) -> None:
-    page = person.page
-    page.goto("/")
-    lightbox = page.locator("#lightbox")
+def test_the_wall_and_the_lightbox_by_keyboard(
+    person: Person, project: Project, pictures: list[str]
+) -> None:
+    person.page.goto("/")
+    _walk_the_wall(person, pictures)
+    _pick_and_star(person, project, pictures[1])
+    _read_the_facts(person, project, pictures)
+    _leaf_and_leave(person, pictures)
 
+
+def _walk_the_wall(person: Person, pictures: list[str]) -> None:
     _press(person, "ArrowRight")
     assert _focused(person) == pictures[0]
     _press(person, "ArrowDown")
@@ -45,24 +51,44 @@ def test_the_wall_and_the_lightbox_by_keyboard(person: Person, pictures: list[st
     _press(person, "Home", "ArrowRight")
     assert _focused(person) == pictures[1]
 
-    _press(person, "x")
-    expect(_cell(person, pictures[1]).get_by_role("checkbox")).to_be_checked()
-    _press(person, "Escape")
-    expect(_cell(person, pictures[1]).get_by_role("checkbox")).not_to_be_checked()
 
+def _pick_and_star(person: Person, project: Project, image: str) -> None:
+    box = _cell(person, image).get_by_role("checkbox")
+    _press(person, "x")
+    expect(box).to_be_checked()
+    _press(person, "Escape")
+    expect(box).not_to_be_checked()
+    _press(person, "f")
+    said = person.page.get_by_role("status").filter(has_text="A favourite now.")
+    expect(said).to_be_visible()
+    expect(_cell(person, image)).to_have_attribute("data-favourite", "")
+    assert project.call("GET", f"/v1/images/{image}")["favourite"]
+
+
+def _read_the_facts(person: Person, project: Project, pictures: list[str]) -> None:
+    page, lightbox = person.page, person.page.locator("#lightbox")
     _press(person, "Enter")
     expect(lightbox).to_have_attribute("data-image", pictures[1])
-    facts = lightbox.get_by_label("About this picture").locator("visible=true")
+    expect(page.locator("#which-picture")).to_contain_text(f"Picture 2 of {len(pictures)}")
+    facts = page.locator("#facts")
     expect(facts).to_contain_text(HOSTILE[:60])
     expect(facts).to_contain_text("flux-2-pro")
     assert page.evaluate("window.ran") is None
     assert facts.locator("img, script").count() == 0
     assert _is_beside(lightbox.locator(".large"), facts)
-    expect(lightbox.get_by_role("status")).to_contain_text(f"Picture 2 of {len(pictures)}")
+    star = facts.get_by_role("button", name="Favourite")
+    expect(star).to_have_attribute("aria-pressed", "true")
+    star.click()
+    expect(star).to_have_attribute("aria-pressed", "false")
+    expect(star).to_be_focused()
+    assert not project.call("GET", f"/v1/images/{pictures[1]}")["favourite"]
 
+
+def _leaf_and_leave(person: Person, pictures: list[str]) -> None:
+    page, lightbox = person.page, person.page.locator("#lightbox")
     _press(person, "ArrowRight", "ArrowRight")
     expect(lightbox).to_have_attribute("data-image", pictures[3])
-    expect(facts).to_contain_text(_prompt(person, pictures[3]))
+    expect(page.locator("#facts")).to_contain_text(_prompt(person, pictures[3]))
     _press(person, "ArrowLeft", "x")
     expect(_cell(person, pictures[2]).get_by_role("checkbox")).to_be_checked()
     _press(person, "?")

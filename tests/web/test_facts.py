@@ -40,7 +40,7 @@ def test_the_facts_say_what_a_picture_was_made_with_and_lead_on(
     assert "Modelflux-2-pro" in said
     assert "Cost3 credits ($0.03), estimated" in said
     assert "256 \u00d7 128 pixels, PNG, 214 kB" in said
-    assert "seed42 safety_tolerance3" in said
+    assert "seed42 width256 height128 safety_tolerance3" in said
     links = Page(answer).links()
     assert {image_page(image_id), job_page(job_id)} <= set(links)
     assert not {tag for tag, _ in Page(answer).tags} & {"html", "head", "body", "h1"}

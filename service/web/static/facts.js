@@ -13,7 +13,7 @@ export async function showFacts(image, place) {
   place.setAttribute("aria-busy", "true");
   const facts = kept.get(image) ?? (await fetched(image, signal));
   if (signal.aborted) return;
-  place.replaceChildren(...facts.map((node) => node.cloneNode(true)));
+  place.replaceChildren(...facts);
   place.scrollTop = 0;
   place.removeAttribute("aria-busy");
 }

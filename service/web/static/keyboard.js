@@ -1,7 +1,8 @@
 // Keys of every page, and those of the wall of pictures. Whoever types is left alone.
 
+import { toggleFavourite } from "./favourite.js";
+
 const help = document.getElementById("help");
-const status = document.getElementById("keyboard-status");
 const TYPED_INTO = "input:not([type=checkbox], [type=button], [type=submit]), textarea, select, [contenteditable]";
 
 const ANYWHERE = { "?": toggleHelp, "/": search };
@@ -64,7 +65,8 @@ function pick(cell) {
 }
 
 function favour(cell) {
-  cell.querySelector("button.favourite")?.click();
+  if (!cell.dataset.image) return false;
+  toggleFavourite(cell.dataset.image);
   return true;
 }
 

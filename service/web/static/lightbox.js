@@ -1,6 +1,7 @@
 // The wall's pictures one after another, as large as the window allows, with their facts beside.
 
 import { forgetFacts, showFacts } from "./facts.js";
+import { toggleFavourite } from "./favourite.js";
 import PhotoSwipe from "./vendor/photoswipe/photoswipe.esm.min.js";
 
 const LINKS = "#wall > [data-image] a.open";
@@ -9,7 +10,7 @@ const dialog = document.getElementById("lightbox");
 const large = dialog.querySelector(".large");
 const sheet = dialog.querySelector(".sheet");
 const opener = dialog.querySelector(".sheet-opener");
-const status = dialog.querySelector("[role=status]");
+const status = document.getElementById("which-picture");
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.(LINKS);
@@ -22,6 +23,12 @@ document.addEventListener("click", (event) => {
 opener.addEventListener("click", () => {
   const isOpen = dialog.toggleAttribute("data-sheet");
   opener.setAttribute("aria-expanded", isOpen);
+});
+
+sheet.addEventListener("submit", (event) => {
+  if (!event.target.querySelector(".star")) return;
+  event.preventDefault();
+  toggleFavourite(dialog.dataset.image);
 });
 
 function open(link) {
