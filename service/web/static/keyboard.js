@@ -71,9 +71,10 @@ function favour(cell) {
 }
 
 function clearPicks() {
-  const picked = document.querySelectorAll("#wall .pick input:checked");
-  for (const box of picked) box.click();
-  return picked.length > 0;
+  const isAnyPicked = document.querySelector("#wall .pick input:checked") !== null;
+  // what was picked and has left the wall goes as well
+  if (isAnyPicked) document.querySelector("#selection [data-pick=none]").click();
+  return isAnyPicked;
 }
 
 // The wall
