@@ -15,6 +15,7 @@ from service.web.batches import batches_blueprint
 from service.web.big_bodies import register_places
 from service.web.callbacks import callbacks_blueprint
 from service.web.deliveries import deliveries_blueprint
+from service.web.downloads import downloads_blueprint
 from service.web.events import events_blueprint
 from service.web.flux import Form, flux_blueprint, samples_blueprint
 from service.web.forms import form_token
@@ -86,6 +87,7 @@ def create_app(wiring: Wiring) -> Flask:
     app.register_blueprint(webhooks_blueprint(wiring.receive))
     app.register_blueprint(health_blueprint(wiring))
     app.register_blueprint(gallery_blueprint(wiring))
+    app.register_blueprint(downloads_blueprint(wiring))
     app.register_blueprint(timeline_blueprint(wiring))
     app.register_blueprint(openapi_blueprint())
     app.register_blueprint(login_blueprint(wiring.keys))
