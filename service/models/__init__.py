@@ -18,7 +18,13 @@ from service.models.jobs import (
     Job,
     JobEvent,
 )
-from service.models.labels import MAX_TAGS_PER_IMAGE, ImageTag, read_tag
+from service.models.labels import (
+    MAX_TAG_CHARS,
+    MAX_TAGS_PER_IMAGE,
+    ImageTag,
+    read_tag,
+    tags_of_image,
+)
 from service.models.removals import Removal, Share
 from service.models.results import (
     HELD_PULSE,
@@ -40,6 +46,7 @@ from service.models.uploads import Upload
 __all__ = [
     "HELD_PULSE",
     "MAX_TAGS_PER_IMAGE",
+    "MAX_TAG_CHARS",
     "SPOOL_PULSE",
     "ApiKey",
     "Attempt",
@@ -72,6 +79,7 @@ __all__ = [
     "images",
     "jobs",
     "read_tag",
+    "tags_of_image",
     "uploads",
 ]
 

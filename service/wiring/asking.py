@@ -9,6 +9,7 @@ from service.projects import Projects
 from service.rates import Rates
 from service.steps.browse import Browse
 from service.steps.enqueue import Batches, Enqueue, Letters
+from service.steps.label import Label
 from service.steps.tally import Tally
 from service.steps.upload import Upload
 from service.wiring.calling import Calling
@@ -66,6 +67,11 @@ class Asking(Calling):
         spool = ResultSpool(self.settings.spool_dir / "uploads", self.settings.spool_max_bytes)
         lifetime = self.settings.upload_lifetime_seconds
         return Upload(self.database, spool, self.uploads, lifetime)
+
+    @cached_property
+    def label(self) -> Label:
+        """Step: label."""
+        return Label(self.database)
 
     @cached_property
     def browse(self) -> Browse:

@@ -20,6 +20,7 @@ from service.models import (
     JobEvent,
     images,
     jobs,
+    tags_of_image,
     uploads,
 )
 from service.removals import find_image, gone_of
@@ -141,7 +142,7 @@ class Browse:
             return row, tx.rows(tries.order_by(DeliveryAttempt.number))
 
     def image(self, project_id: UUID, image_id: UUID) -> Row[Any]:
-        """Return an image.
+        """Return an image, and its tags.
 
         Raises:
             Gone: it was deleted.
@@ -153,11 +154,12 @@ class Browse:
     def images(
         self, project_id: UUID, before_id: UUID | None, limit: int, only: ImageFilter
     ) -> Page:
-        """Return a page of images, newest first."""
+        """Return a page of images, newest first, each with its tags."""
         wanted = [images.c.project_id == project_id, *image_conditions(only)]
         if before_id is not None:
             wanted.append(images.c.id < before_id)
-        newest_first = select(*images.c).where(*wanted).order_by(images.c.id.desc())
+        found = select(*images.c, tags_of_image).where(*wanted)
+        newest_first = found.order_by(images.c.id.desc())
         with self.database.transaction() as tx:
             return _page(tx.rows(newest_first.limit(limit + 1)), limit)
 
