@@ -14,6 +14,7 @@ from service.web import waiting
 from service.web.batches import batches_blueprint
 from service.web.big_bodies import register_places
 from service.web.callbacks import callbacks_blueprint
+from service.web.compare import compare_blueprint
 from service.web.deliveries import deliveries_blueprint
 from service.web.downloads import downloads_blueprint
 from service.web.events import events_blueprint
@@ -87,6 +88,7 @@ def create_app(wiring: Wiring) -> Flask:
     app.register_blueprint(webhooks_blueprint(wiring.receive))
     app.register_blueprint(health_blueprint(wiring))
     app.register_blueprint(gallery_blueprint(wiring))
+    app.register_blueprint(compare_blueprint(wiring))
     app.register_blueprint(downloads_blueprint(wiring))
     app.register_blueprint(timeline_blueprint(wiring))
     app.register_blueprint(openapi_blueprint())

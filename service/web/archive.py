@@ -74,8 +74,7 @@ def slug(text: str) -> str:
     words = "-".join("".join(kept).split())
     if len(words) <= MAX_SLUG_CHARS:
         return words
-    cut = words[:MAX_SLUG_CHARS]
-    return cut.rpartition("-")[0] or cut
+    return words[: MAX_SLUG_CHARS + 1].rpartition("-")[0] or words[:MAX_SLUG_CHARS]
 
 
 def _dos_time(at: datetime) -> tuple[int, int]:
