@@ -31,6 +31,7 @@ from service.web.operation import add_rate_headers
 from service.web.parsing import MAX_BODY_BYTES
 from service.web.problems import register_errors
 from service.web.projects import projects_blueprint
+from service.web.selection import selection_blueprint
 from service.web.shares import shared_blueprint, shares_blueprint
 from service.web.streams import streams_blueprint
 from service.web.timeline import timeline_blueprint
@@ -90,6 +91,7 @@ def create_app(wiring: Wiring) -> Flask:
     app.register_blueprint(gallery_blueprint(wiring))
     app.register_blueprint(compare_blueprint(wiring))
     app.register_blueprint(downloads_blueprint(wiring))
+    app.register_blueprint(selection_blueprint(wiring))
     app.register_blueprint(timeline_blueprint(wiring))
     app.register_blueprint(openapi_blueprint())
     app.register_blueprint(login_blueprint(wiring.keys))

@@ -12,7 +12,6 @@ from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
-from uuid import UUID
 
 from flask import Blueprint, Response, request
 from sqlalchemy import Row
@@ -27,7 +26,7 @@ from service.web.archive import MAX_BYTES, Archive, slug
 from service.web.bulkhead import ZIPS, step_aside
 from service.web.deadlines import taken_in_time
 from service.web.login import guard_pages, page_for
-from service.web.picked import picked
+from service.web.picked import Picked, picked
 from service.wiring import Wiring
 
 PIECE_BYTES = 1_048_576
@@ -52,13 +51,13 @@ def downloads_blueprint(wiring: Wiring) -> Blueprint:
     @routes.route("/images.zip", methods=["GET", "POST"])
     @page
     def images(caller: Caller) -> Response:
-        rows, gone = picked(wiring, caller, request.values.getlist("image"))
-        _refuse_too_much(rows)
+        some = picked(wiring, caller, request.values.getlist("image"))
+        _refuse_too_much(some.rows)
         if not places.acquire(blocking=False):
             advice = f"There are {ZIPS} of many images at a time; try again when one has ended."
             raise ZipsBusy(advice, retry_after_seconds=RETRY_AFTER_SECONDS)
         try:
-            pieces = _pieces(wiring, rows, gone)
+            pieces = _pieces(wiring, some)
             # while an error can still be told
             first = next(pieces)
             step_aside(request.environ)
@@ -71,7 +70,7 @@ def downloads_blueprint(wiring: Wiring) -> Blueprint:
             taken_in_time(whole, connection, PIECE_SECONDS), content_type="application/zip"
         )
         answer.call_on_close(places.release)
-        name = f"{caller.project}-{datetime.now(UTC):%Y-%m-%d}-{len(rows)}-images.zip"
+        name = f"{caller.project}-{datetime.now(UTC):%Y-%m-%d}-{len(some.rows)}-images.zip"
         answer.headers.set("Content-Disposition", "attachment", filename=name)
         # nginx would collect what comes
         answer.headers["X-Accel-Buffering"] = "no"
@@ -87,11 +86,11 @@ def _refuse_too_much(rows: Sequence[Row[Any]]) -> None:
         raise InvalidRequest("Pick fewer images.", [FieldError("/image", detail)])
 
 
-def _pieces(wiring: Wiring, rows: Sequence[Row[Any]], gone: set[UUID]) -> Iterator[bytes]:
+def _pieces(wiring: Wiring, some: Picked) -> Iterator[bytes]:
     archive, now = Archive(), datetime.now(UTC)
     kept: list[Document] = []
-    left_out = [{"id": public_id(Kind.IMAGE, one), "reason": "it was deleted"} for one in gone]
-    for row in rows:
+    left_out = [{"id": public_id(Kind.IMAGE, one), "reason": "it was deleted"} for one in some.gone]
+    for row in some.rows:
         reason = yield from _image(wiring, archive, row)
         if reason is None:
             kept.append({"file": file_name(row), **_about(row)})

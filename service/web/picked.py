@@ -1,6 +1,7 @@
 """The images that a person has picked: `image` in a form or query, once for each."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,19 @@ from service.keys import Caller
 from service.wiring import Wiring
 
 MAX_PICKED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """One image at least, in the order in which they were said, and the ids of those deleted."""
+
+    rows: Sequence[Row[Any]]
+    gone: set[UUID]
+
+    @property
+    def ids(self) -> list[UUID]:
+        """Those that are there."""
+        return [row.id for row in self.rows]
 
 
 def picked_ids(said: Sequence[str]) -> list[UUID]:
@@ -31,10 +45,8 @@ def picked_ids(said: Sequence[str]) -> list[UUID]:
     return known
 
 
-def picked(
-    wiring: Wiring, caller: Caller, said: Sequence[str]
-) -> tuple[Sequence[Row[Any]], set[UUID]]:
-    """Return the images that are still there, in that order, and the ids of those deleted since.
+def picked(wiring: Wiring, caller: Caller, said: Sequence[str]) -> Picked:
+    """Return the images that were picked.
 
     Raises:
         InvalidRequest: as `picked_ids`.
@@ -44,7 +56,7 @@ def picked(
     rows, gone = wiring.browse.picked(caller.project_id, picked_ids(said))
     if not rows:
         raise Gone("All images that were picked have been deleted.")
-    return rows, gone
+    return Picked(rows, gone)
 
 
 def _refused(detail: str) -> InvalidRequest:
