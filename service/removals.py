@@ -70,6 +70,12 @@ def find_image(tx: Transaction, project_id: UUID, image_id: UUID) -> Row[Any]:
     raise NotFound("There is no such image.")
 
 
+def gone_of(tx: Transaction, project_id: UUID, ids: Collection[UUID]) -> set[UUID]:
+    """Return those of some images that were deleted."""
+    removed = (Removal.image_id.in_(ids), Removal.project_id == project_id)
+    return {row.image_id for row in tx.rows(select(Removal.image_id).where(*removed))}
+
+
 def deleted(image_id: UUID) -> Gone:
     """Return what is said of an image that was deleted."""
     return Gone(f"The image {public_id(Kind.IMAGE, image_id)} was deleted.")

@@ -11,7 +11,8 @@ from uuid import UUID
 from sqlalchemy import Row, Table, and_, select
 
 from service.database import Database, Transaction
-from service.errors import NotFound
+from service.errors import FieldError, NotFound
+from service.ids import Kind, public_id
 from service.models import (
     CallbackHost,
     Delivery,
@@ -22,7 +23,7 @@ from service.models import (
     tags_of_image,
     uploads,
 )
-from service.removals import find_image
+from service.removals import find_image, gone_of
 from service.steps.browse.filters import (
     DeliveryFilter,
     ImageFilter,
@@ -161,6 +162,22 @@ class Browse:
         newest_first = found.order_by(images.c.id.desc())
         with self.database.transaction() as tx:
             return _page(tx.rows(newest_first.limit(limit + 1)), limit)
+
+    def picked(self, project_id: UUID, ids: Collection[UUID]) -> tuple[Rows, set[UUID]]:
+        """Return some images in the order of their ids, and the ids of those that were deleted.
+
+        Raises:
+            NotFound: some are no images of this project; each of them is named.
+        """
+        mine = select(*images.c).where(images.c.id.in_(ids), images.c.project_id == project_id)
+        with self.database.transaction() as tx:
+            found = {row.id: row for row in tx.rows(mine)}
+            gone = gone_of(tx, project_id, [one for one in ids if one not in found])
+        names = [public_id(Kind.IMAGE, one) for one in ids if one not in gone and one not in found]
+        if names:
+            unknown = [FieldError("/image", f"{name} is not known") for name in names]
+            raise NotFound("There are no such images.", unknown)
+        return [found[one] for one in ids if one in found], gone
 
     def images_named(self, project_id: UUID, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
         """Return those of some images that are still there."""
