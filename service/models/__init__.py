@@ -34,12 +34,14 @@ from service.models.results import (
     Pulse,
 )
 from service.models.schema import Base
+from service.models.sizes import SIZE_NUMBER, Size
 from service.models.tenants import ApiKey, Project, RequestCount, Scope, Spending
 from service.models.uploads import Upload
 
 __all__ = [
     "HELD_PULSE",
     "MAX_TAGS_PER_IMAGE",
+    "SIZE_NUMBER",
     "SPOOL_PULSE",
     "ApiKey",
     "Attempt",
@@ -66,6 +68,7 @@ __all__ = [
     "RequestCount",
     "Scope",
     "Share",
+    "Size",
     "Spending",
     "Upload",
     "batches",
