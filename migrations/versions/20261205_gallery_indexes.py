@@ -12,7 +12,7 @@ depends_on = None
 
 _NEWEST_FIRST = sa.text("id DESC")
 _SIZE = sa.text("LEAST(width * height / 1000000, 2)")
-_BUILT: dict[str, tuple[list[str | sa.TextClause], dict[str, Any]]] = {
+_BUILT: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "ix_images_listing_size": (
         ["project_id", _SIZE, _NEWEST_FIRST],
         {"postgresql_include": ["width", "height"]},
