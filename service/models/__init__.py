@@ -40,6 +40,7 @@ from service.models.results import (
     Pulse,
 )
 from service.models.schema import Base
+from service.models.sizes import SIZE_NUMBER, Size
 from service.models.tenants import ApiKey, Project, RequestCount, Scope, Spending
 from service.models.uploads import Upload
 
@@ -47,6 +48,7 @@ __all__ = [
     "HELD_PULSE",
     "MAX_TAGS_PER_IMAGE",
     "MAX_TAG_CHARS",
+    "SIZE_NUMBER",
     "SPOOL_PULSE",
     "ApiKey",
     "Attempt",
@@ -73,6 +75,7 @@ __all__ = [
     "RequestCount",
     "Scope",
     "Share",
+    "Size",
     "Spending",
     "Upload",
     "batches",

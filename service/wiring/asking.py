@@ -7,7 +7,7 @@ from service.generation import CATALOGUE
 from service.keys import Keys
 from service.projects import Projects
 from service.rates import Rates
-from service.steps.browse import Browse
+from service.steps.browse import Browse, Facets, Wall
 from service.steps.enqueue import Batches, Enqueue, Letters
 from service.steps.label import Label
 from service.steps.tally import Tally
@@ -77,3 +77,13 @@ class Asking(Calling):
     def browse(self) -> Browse:
         """Step: browse."""
         return Browse(self.database)
+
+    @cached_property
+    def facets(self) -> Facets:
+        """Step: browse, by what images can be narrowed."""
+        return Facets(self.database)
+
+    @cached_property
+    def wall(self) -> Wall:
+        """Step: browse, what is under way."""
+        return Wall(self.database)

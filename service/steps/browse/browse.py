@@ -20,7 +20,6 @@ from service.models import (
     JobEvent,
     images,
     jobs,
-    tags_of_image,
     uploads,
 )
 from service.removals import find_image, gone_of
@@ -29,22 +28,13 @@ from service.steps.browse.filters import (
     ImageFilter,
     JobFilter,
     delivery_conditions,
-    image_conditions,
     job_conditions,
 )
-
-Rows = Sequence[Row[Any]]
+from service.steps.browse.pages import Page, Rows, page_of
+from service.steps.browse.search import Search
 
 #: Of a delivery, the latest: each is up to 2 KiB, and asked for again there is no end to them.
 MAX_TRIES_SHOWN = 100
-
-
-@dataclass(frozen=True)
-class Page:
-    """Some rows, and the id to go on from if there are more."""
-
-    rows: Rows
-    next_id: UUID | None
 
 
 @dataclass(frozen=True)
@@ -74,7 +64,7 @@ class Browse:
             wanted.append(jobs.c.id < before_id)
         with self.database.transaction() as tx:
             rows = tx.rows(_jobs().where(*wanted).order_by(jobs.c.id.desc()).limit(limit + 1))
-            page = _page(rows, limit)
+            page = page_of(rows, limit)
             return page, _images_of(tx, [row.id for row in page.rows])
 
     def events(self, project_id: UUID, job_id: UUID) -> Rows:
@@ -122,7 +112,7 @@ class Browse:
             wanted.append(Delivery.id < before_id)
         newest_first = _deliveries().where(*wanted).order_by(Delivery.id.desc())
         with self.database.transaction() as tx:
-            return _page(tx.rows(newest_first.limit(limit + 1)), limit)
+            return page_of(tx.rows(newest_first.limit(limit + 1)), limit)
 
     def delivery(self, project_id: UUID, delivery_id: UUID) -> tuple[Row[Any], Rows]:
         """Return a callback and every try of it.
@@ -154,14 +144,8 @@ class Browse:
     def images(
         self, project_id: UUID, before_id: UUID | None, limit: int, only: ImageFilter
     ) -> Page:
-        """Return a page of images, newest first, each with its tags."""
-        wanted = [images.c.project_id == project_id, *image_conditions(only)]
-        if before_id is not None:
-            wanted.append(images.c.id < before_id)
-        found = select(*images.c, tags_of_image).where(*wanted)
-        newest_first = found.order_by(images.c.id.desc())
-        with self.database.transaction() as tx:
-            return _page(tx.rows(newest_first.limit(limit + 1)), limit)
+        """Return a page of images with their tags, newest first; it may be short, see Page."""
+        return Search(self.database, project_id, only).page(before_id, limit)
 
     def picked(self, project_id: UUID, ids: Collection[UUID]) -> tuple[Rows, set[UUID]]:
         """Return some images in the order of their ids, and the ids of those that were deleted.
@@ -221,8 +205,3 @@ def _deliveries() -> Any:  # noqa: ANN401 - a Select of many columns
         CallbackHost.probe_at,
     )
     return select(*Delivery.__table__.c, *shown).outerjoin(CallbackHost, host)
-
-
-def _page(rows: Rows, limit: int) -> Page:
-    shown = rows[:limit]
-    return Page(shown, shown[-1].id if len(rows) > limit else None)
