@@ -42,12 +42,13 @@ def test_its_owner_stars_tags_shares_and_deletes_a_picture(
 
     person.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy the prompt").click()
-    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    expect(page.get_by_text("Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == "a lighthouse in fog"
 
     hides = make_link(page, shows_prompt=False)
     shows = make_link(page, shows_prompt=True, lifetime="1 hour")
     assert shows != hides
+    page.goto(f"/images/{image['id']}")
     person.shoot("image-shared")
 
     stranger = new_person()
