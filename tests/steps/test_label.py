@@ -6,7 +6,8 @@ from uuid import UUID
 import pytest
 from cli.working import stored_images
 from factories import job, project_id
-from sqlalchemy import delete, func, select
+from fakes.waiting import wait_until
+from sqlalchemy import delete, func, insert, select, text
 from steps.test_derive import image
 from web.browser import shown_image
 
@@ -29,6 +30,16 @@ def tags_left(wiring: Wiring) -> int:
     with wiring.database.transaction() as tx:
         count: int = tx.scalar(select(func.count()).select_from(ImageTag))
     return count
+
+
+def someone_waits(wiring: Wiring) -> bool:
+    """Tell whether somebody waits for a lock in this test's database."""
+    waits = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with wiring.database.transaction() as tx:
+        return bool(tx.scalar(text(waits)))
 
 
 def test_labels_are_added_taken_and_replaced_and_the_rest_stays(
@@ -88,22 +99,25 @@ def test_two_who_each_add_the_last_tag_do_not_both_get_it(wiring: Wiring, key: N
     owner, one = project_id(wiring, key), shown_image(wiring, key)
     wiring.label(owner, [one], Change(add=[f"{n}" for n in range(MAX_TAGS_PER_IMAGE - 1)]))
     refused: list[InvalidRequest] = []
-    ready = threading.Barrier(4)
 
-    def add(tag: str) -> None:
-        ready.wait(10)
+    def add() -> None:
         try:
-            wiring.label(owner, [one], Change(add=[tag]))
+            wiring.label(owner, [one], Change(add=["later"]))
         except InvalidRequest as error:
             refused.append(error)
 
-    threads = [threading.Thread(target=add, args=(f"last {n}",)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
-    assert len(labels(wiring, key, one)[1]) == MAX_TAGS_PER_IMAGE
-    assert len(refused) == 3
+    other = threading.Thread(target=add)
+    mine = select(images.c.id).where(images.c.id == one).with_for_update(key_share=True)
+    with wiring.database.transaction() as tx:
+        tx.rows(mine)
+        tx.execute(insert(ImageTag).values(image_id=one, project_id=owner, tag="sooner"))
+        other.start()
+        wait_until(lambda: someone_waits(wiring), bool)
+    other.join(10)
+    assert len(refused) == 1
+    tags = labels(wiring, key, one)[1]
+    assert "sooner" in tags
+    assert "later" not in tags
 
 
 def test_tags_go_with_their_image_and_reindex_brings_it_back_without(

@@ -1,4 +1,4 @@
-// What has `data-copy` gets a button with that name, which copies its text.
+// What has `data-copy` gets a button beside it, which copies its text.
 // It is made here, as without script it could do nothing.
 
 const SAID_MS = 2000;
@@ -6,13 +6,19 @@ const SAID_MS = 2000;
 for (const part of document.querySelectorAll("[data-copy]")) {
   const button = document.createElement("button");
   button.type = "button";
-  button.textContent = part.dataset.copy;
   button.setAttribute("aria-live", "polite");
+  name(button, "Copy", part.dataset.copy);
   button.addEventListener("click", async () => {
-    button.textContent = (await isCopied(part)) ? "Copied" : "Selected: copy it by keyboard";
-    setTimeout(() => { button.textContent = part.dataset.copy; }, SAID_MS);
+    if (await isCopied(part)) name(button, "Copied");
+    else name(button, "Selected", "Selected: copy it by keyboard");
+    setTimeout(name, SAID_MS, button, "Copy", part.dataset.copy);
   });
   part.after(button);
+}
+
+function name(button, shown, said = shown) {
+  button.textContent = shown;
+  button.setAttribute("aria-label", said);
 }
 
 async function isCopied(part) {
