@@ -60,11 +60,11 @@ def test_two_are_compared_and_several_taken_along(person: Person, project: Proje
     press(person, "Compare")
     expect(page.get_by_role("heading", name="Two images compared")).to_be_visible()
     marks = page.locator("section").first.locator(".prompt mark")
-    expect(marks).to_have_text(["red ", "blue "])
+    expect(marks).to_have_text(["red", "blue"])
     page.locator("summary").click()
     person.shoot("compare")
     page.get_by_role("link", name="Swap sides").click()
-    expect(marks).to_have_text(["blue ", "red "])
+    expect(marks).to_have_text(["blue", "red"])
 
     # a range with Shift, all, none; three are taken along
     page.goto("/")
