@@ -100,12 +100,15 @@ def _lines(ours: Document, theirs: Document) -> list[Line]:
     one, other = _facts(ours), _facts(theirs)
     lines = []
     for name in {**one, **other}:
-        values = one.get(name, _NOT_SENT), other.get(name, _NOT_SENT)
-        shown = ["not sent" if value is _NOT_SENT else parameter(value) for value in values]
+        ours_said, theirs_said = one.get(name, _NOT_SENT), other.get(name, _NOT_SENT)
         # 1 and true are equal to Python, and not to Flux
-        differs = values[0] != values[1] or type(values[0]) is not type(values[1])
-        lines.append(Line(name, *shown, differs=differs))
+        differs = ours_said != theirs_said or type(ours_said) is not type(theirs_said)
+        lines.append(Line(name, _shown_value(ours_said), _shown_value(theirs_said), differs))
     return lines
+
+
+def _shown_value(value: object) -> str:
+    return "not sent" if value is _NOT_SENT else parameter(value)
 
 
 def _facts(side: Document) -> dict[str, object]:

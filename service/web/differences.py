@@ -34,8 +34,13 @@ def differences(left: str, right: str) -> tuple[list[Part], list[Part]]:
 
 
 def _parts(words: Sequence[str], same: set[int]) -> list[Part]:
-    runs = groupby(range(len(words)), key=lambda place: place not in same)
-    return [Part("".join(words[place] for place in run), differs) for differs, run in runs]
+    parts = []
+    for differs, run in groupby(range(len(words)), key=lambda place: place not in same):
+        text = "".join(words[place] for place in run)
+        # the space behind what differs does not
+        marked = text.rstrip() if differs else ""
+        parts += [Part(marked, differs=True), Part(text[len(marked) :], differs=False)]
+    return [part for part in parts if part.text]
 
 
 def _same(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int, int]]:

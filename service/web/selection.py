@@ -9,7 +9,7 @@ from functools import partial
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urlencode
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from service.errors import FieldError, InvalidRequest
@@ -21,7 +21,7 @@ from service.web.login import guard_pages, page_for
 from service.web.picked import Picked, picked
 from service.wiring import Wiring
 
-Answer = str | Response | tuple[str, int]
+Answer = str | Response
 
 _PAIR = 2
 #: Of the gallery's query, which leads back to where somebody was.
@@ -67,7 +67,8 @@ def _tag(wiring: Wiring, caller: Caller, some: Picked, *, is_added: bool) -> Ans
     try:
         name = read_tag(said)
     except ValueError as error:
-        return _tag_page(caller, some, tag=said, wrong=str(error)), HTTPStatus.UNPROCESSABLE_ENTITY
+        again = _tag_page(caller, some, tag=said, wrong=str(error))
+        return make_response(again, HTTPStatus.UNPROCESSABLE_ENTITY)
     change = Change(add=[name]) if is_added else Change(remove=[name])
     wiring.label(caller.project_id, some.ids, change)
     kind = "tagged" if is_added else "no longer tagged"

@@ -1,6 +1,7 @@
 """Images whose rows and bytes are both there, without a job's whole way."""
 
 import hashlib
+from typing import Any
 from uuid import UUID
 
 from factories import project_id
@@ -13,7 +14,11 @@ from service.wiring import Wiring
 
 
 def kept_image(
-    wiring: Wiring, key: NewKey, content: bytes, prompt: str = "a lighthouse", **given: object
+    wiring: Wiring,
+    key: NewKey,
+    content: bytes,
+    prompt: str = "a lighthouse",
+    **given: Any,  # noqa: ANN401 - of the job's input
 ) -> UUID:
     """Make an image of these bytes, and return its id."""
     image_id = shown_image(wiring, key, prompt, **given)

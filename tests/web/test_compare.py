@@ -34,7 +34,7 @@ def test_what_differs_stands_apart_from_what_is_the_same(
     assert_inert(answer)
     differing, _, same = words(answer).partition("the same")
     assert "a red fox in snow" in differing
-    assert re.findall(r"<mark>([^<]+)</mark>", answer.text) == ["marked", "red ", "blue "]
+    assert re.findall(r"<mark>([^<]+)</mark>", answer.text) == ["marked", "red", "blue"]
     assert "size 256 \u00d7 128 pixels 256 \u00d7 512 pixels" in differing
     assert "output_format png not sent" in differing
     assert "safety_tolerance not sent 1" in differing

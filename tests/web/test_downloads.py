@@ -175,7 +175,7 @@ def test_only_so_many_are_sent_at_a_time_and_who_leaves_makes_room(
     assert refused.status_code == 503
     assert int(refused.headers["Retry-After"]) > 0
     assert "Other downloads are under way" in words(refused)
-    assert next(iter(under_way[0].response)).startswith(b"PK")
+    assert next(under_way[0].iter_encoded()).startswith(b"PK")
     under_way[0].close()
     opened(ask(browser, ids))
     # nor does who is refused for another reason keep a place
@@ -207,7 +207,7 @@ def test_a_stream_that_breaks_is_no_zip(
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{s3.port}")
     browser = log_in(create_app(rewire()).test_client(), key)
     answer = browser.get("/images.zip", query_string={"image": ids}, buffered=False)
-    pieces = iter(answer.response)
+    pieces = answer.iter_encoded()
     sent = [next(pieces), next(pieces)]
     s3.set(Mode.REFUSE)
     with pytest.raises(StorageUnavailable):

@@ -69,7 +69,8 @@ function start() {
 
   for (const button of form.querySelectorAll("[data-pick]")) button.hidden = false;
   document.documentElement.classList.add("picks");
-  new MutationObserver(look).observe(document.getElementById("wall"), { childList: true, subtree: true });
+  const wall = document.getElementById("wall");
+  if (wall) new MutationObserver(look).observe(wall, { childList: true });
   addEventListener("pageshow", look);
   look();
 }
