@@ -5,7 +5,7 @@ import re
 import pytest
 from browser.person import Person, Project
 from fakes.waiting import wait_until
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import FloatRect, Locator, expect
 
 HOSTILE = "</p><script>window.ran = 1</script><img src=x onerror='window.ran = 1'>\u202e مرحبا"
 PICTURES = 8
@@ -197,10 +197,10 @@ def _cell(person: Person, image: str) -> Locator:
     return person.page.locator(f"#wall > [data-image={image}]")
 
 
-def _box(person: Person, image: str) -> dict[str, float]:
+def _box(person: Person, image: str) -> FloatRect:
     box = _cell(person, image).bounding_box()
     assert box
-    return dict(box)
+    return box
 
 
 def _focused(person: Person) -> str:
