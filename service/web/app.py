@@ -24,6 +24,7 @@ from service.web.images import images_blueprint
 from service.web.jobs import jobs_blueprint
 from service.web.login import login_blueprint
 from service.web.models import models_blueprint
+from service.web.new import new_blueprint
 from service.web.openapi.routes import openapi_blueprint
 from service.web.operation import add_rate_headers
 from service.web.parsing import MAX_BODY_BYTES
@@ -87,6 +88,7 @@ def create_app(wiring: Wiring) -> Flask:
     app.register_blueprint(health_blueprint(wiring))
     app.register_blueprint(gallery_blueprint(wiring))
     app.register_blueprint(timeline_blueprint(wiring))
+    app.register_blueprint(new_blueprint(wiring))
     app.register_blueprint(openapi_blueprint())
     app.register_blueprint(login_blueprint(wiring.keys))
     register_errors(app)
