@@ -52,8 +52,10 @@ def amount(quote: Quote | None) -> str:
     return (quote and credits_text(quote.credits)) or ""
 
 
-def is_agreed(quote: Quote, agreed: str) -> bool:
-    """Tell whether a price is no higher than what somebody agreed to."""
+def is_agreed(quote: Quote | None, agreed: str) -> bool:
+    """Tell whether a price, if there is one, is no higher than what somebody agreed to."""
+    if quote is None:
+        return True
     if quote.credits is None:
         return agreed == ""
     return bool(_AMOUNT.fullmatch(agreed)) and quote.credits <= Decimal(agreed)

@@ -22,6 +22,7 @@ from service.errors import (
 from service.ids import Kind, public_id
 from service.keys import Caller
 from service.models import Scope
+from service.steps.enqueue import JobRequest
 from service.web.big_bodies import take_place
 from service.web.login import Page, View, guard_pages, page_for
 from service.web.new.draft import Draft
@@ -33,6 +34,7 @@ from service.web.new.sources import Start, start
 from service.web.operation import Api
 from service.web.parsing import MAX_BODY_BYTES, MAX_IMAGE_BODY_BYTES
 from service.web.problems import RETRY_AFTER_SECONDS
+from service.web.uploads import FORM_TYPE
 from service.wiring import Wiring
 
 #: An Idempotency-Key that a check of ours gave.
@@ -70,16 +72,17 @@ def new_blueprint(wiring: Wiring) -> Blueprint:
 
 
 def _make_room() -> None:
-    """Let a form be as long as a body of the API that holds a picture."""
-    if request.method == "POST":
-        take_place(request)
-        request.max_content_length = MAX_IMAGE_BODY_BYTES
-        request.max_form_memory_size = MAX_BODY_BYTES
-        if (request.content_length or 0) > MAX_IMAGE_BODY_BYTES:
-            raise BodyTooLarge(
-                f"A form with its pictures may be {MAX_IMAGE_BODY_BYTES:,} bytes long at most. "
-                "Hand them in one at a time: each is kept when the form is checked."
-            )
+    """Let a form with pictures be as long as a body of the API that holds some."""
+    if request.mimetype != FORM_TYPE:
+        return
+    take_place(request)
+    request.max_content_length = MAX_IMAGE_BODY_BYTES
+    request.max_form_memory_size = MAX_BODY_BYTES
+    if (request.content_length or 0) > MAX_IMAGE_BODY_BYTES:
+        raise BodyTooLarge(
+            f"A form with its pictures may be {MAX_IMAGE_BODY_BYTES:,} bytes long at most. "
+            "Hand them in one at a time: each is kept when the form is checked."
+        )
 
 
 @dataclass(frozen=True)
@@ -127,20 +130,23 @@ class Desk:
         verdict = judged(self.wiring, caller, form.draft, key, form.errors)
         if verdict.wanted is None or form.errors:
             return self._refused(caller, form.draft, verdict.errors)
-        if key is None:
-            return self._ask_again(caller, form.draft, verdict, _STALE)
-        if verdict.quote is not None and not is_agreed(verdict.quote, form.agreed):
-            return self._ask_again(caller, form.draft, verdict, _RISEN)
+        if key is None or not is_agreed(verdict.quote, form.agreed):
+            return self._ask_again(caller, form.draft, verdict, _RISEN if key else _STALE)
+        return self._hand_in(caller, form.draft, verdict, verdict.wanted)
+
+    def _hand_in(
+        self, caller: Caller, draft: Draft, verdict: Verdict, wanted: JobRequest
+    ) -> BaseResponse:
         try:
             Api(self.wiring).count(caller)
             # even if it has no price any more: it may have been sent before, and the job be there
-            job = self.wiring.enqueue.accept(caller.project_id, verdict.wanted).row
+            job = self.wiring.enqueue.accept(caller.project_id, wanted).row
         except InvalidRequest as error:
-            return self._refused(caller, form.draft, error.errors)
+            return self._refused(caller, draft, error.errors)
         except IdempotencyConflict:
-            return self._ask_again(caller, form.draft, verdict, _STALE)
+            return self._ask_again(caller, draft, verdict, _STALE)
         except (CallerError, DatabaseUnavailable, StorageUnavailable) as error:
-            answer = self._ask_again(caller, form.draft, verdict, _why(error), key)
+            answer = self._ask_again(caller, draft, verdict, _why(error), wanted.idempotency_key)
             answer.status_code = getattr(error, "status", HTTPStatus.SERVICE_UNAVAILABLE)
             seconds = getattr(error, "retry_after_seconds", None) or RETRY_AFTER_SECONDS
             answer.headers["Retry-After"] = str(seconds)
