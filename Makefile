@@ -25,7 +25,7 @@ run: $(INSTALLED)  ## the whole service with its servers, a first job included, 
 	@$(BIN)/darkroom up
 
 test: $(INSTALLED) chromium  ## every test, on real servers; make test ARGS='-k webhook'
-	$(BIN)/pytest -n 4 --dist loadfile --cache-clear $(ARGS) || { [ $$? = 1 ] && $(FEW_FAILED) && $(ONCE_MORE); }
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --cache-clear $(ARGS) || { [ $$? = 1 ] && $(FEW_FAILED) && $(ONCE_MORE); }
 
 # The journeys of people need a browser: a missing one fails them, it does not skip them.
 chromium:

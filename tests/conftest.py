@@ -43,6 +43,9 @@ TEMPLATE = "darkroom_template"
 #: Variable by which xdist's workers learn of the servers that their controller started.
 SERVERS = "DARKROOM_TEST_SERVERS"
 
+#: Folders of tests that wait for whole processes, again and again.
+LONG = frozenset({"browser", "chaos", "cli", "generated", "journeys", "model", "simulator"})
+
 #: The product's schedules, fast enough to watch.
 QUICK = {
     "SWEEP_INTERVAL_SECONDS": "0.3",
@@ -85,6 +88,11 @@ def rounds(request: pytest.FixtureRequest) -> int:
     """How many times more random cases are tried than in every run."""
     found: int = request.config.getoption("rounds")
     return found
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with those few that take long, so that no worker is still at one when all is done."""
+    items.sort(key=lambda item: item.path.relative_to(ROOT / "tests").parts[0] not in LONG)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -69,11 +69,12 @@ def test_stopped_rounds_are_not_made_again() -> None:
         began.set()
         go_on.wait(WAIT_SECONDS)
 
-    rounds = Rounds({"one": (0.0, once)})
+    # a name of its own: threads of other tests may still be about to end
+    rounds = Rounds({"alone": (0.0, once)})
     rounds.start()
     assert began.wait(WAIT_SECONDS)
     rounds.stop()
-    (thread,) = [one for one in threading.enumerate() if one.name == "round-one"]
+    (thread,) = [one for one in threading.enumerate() if one.name == "round-alone"]
     go_on.set()
     thread.join(WAIT_SECONDS)
     assert not thread.is_alive()

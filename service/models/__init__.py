@@ -18,6 +18,7 @@ from service.models.jobs import (
     Job,
     JobEvent,
 )
+from service.models.labels import MAX_TAGS_PER_IMAGE, ImageTag, read_tag
 from service.models.removals import Removal, Share
 from service.models.results import (
     HELD_PULSE,
@@ -38,6 +39,7 @@ from service.models.uploads import Upload
 
 __all__ = [
     "HELD_PULSE",
+    "MAX_TAGS_PER_IMAGE",
     "SPOOL_PULSE",
     "ApiKey",
     "Attempt",
@@ -55,6 +57,7 @@ __all__ = [
     "Gate",
     "HeardBy",
     "Image",
+    "ImageTag",
     "Job",
     "JobEvent",
     "Project",
@@ -68,6 +71,7 @@ __all__ = [
     "batches",
     "images",
     "jobs",
+    "read_tag",
     "uploads",
 ]
 

@@ -57,6 +57,8 @@ class Image(Base):
     parent_image_ids: Mapped[list[UUID]] = mapped_column(server_default=text("'{}'"))
     thumbnail_key: Mapped[str | None]
     sidecar_key: Mapped[str | None]
+    #: Starred by a person; what else they call it is in `image_tags`.
+    is_favourite: Mapped[bool] = mapped_column(server_default=text("false"))
     #: When derive should look at it; null once it has.
     due_at: Mapped[datetime | None] = mapped_column(server_default=func.now())
     tries: Mapped[int] = mapped_column(server_default=text("0"))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import urllib3
 from fakes.waiting import wait_until
@@ -102,8 +103,12 @@ class RunningService:
         )
 
     def enqueue(self, **more: object) -> str:
-        """Hand in a job and return its id."""
-        answer = self.request("POST", "/v1/jobs", {**BODY, **more})
+        """Hand in a job, again while the service is too busy to take it, and return its id."""
+        body, key = {**BODY, **more}, uuid4().hex
+        answer = wait_until(
+            lambda: self.request("POST", "/v1/jobs", body, Idempotency_Key=key),
+            lambda answer: answer.status != 503,
+        )
         assert answer.status == 202, answer.data
         return str(answer.json()["id"])
 

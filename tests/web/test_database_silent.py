@@ -175,8 +175,11 @@ def test_a_webhook_is_thanked_for_in_time_whatever_the_database_does(
         server.heal()
     # replayed, unless it was committed although nobody heard so; a connection that was cut half
     # may hold the row for a while
-    wait_until(lambda: replayed(wiring) and job(wiring, job_id).status, bool, timeout_seconds=30)
-    assert job(wiring, job_id).status is Status.STORING
+    wait_until(
+        lambda: replayed(wiring) and job(wiring, job_id).status,
+        lambda status: status is Status.STORING,
+        timeout_seconds=30,
+    )
     assert events(wiring, job_id).count("job.storing") == 1
 
 

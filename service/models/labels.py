@@ -1,0 +1,39 @@
+"""What people call an image: its tags. Whether it is a favourite is a column of its own."""
+
+import unicodedata
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.models.schema import Base
+
+MAX_TAG_CHARS = 40
+MAX_TAGS_PER_IMAGE = 20
+
+
+class ImageTag(Base):
+    """A word that an image was given; it goes with the image."""
+
+    __tablename__ = "image_tags"
+
+    image_id: Mapped[UUID] = mapped_column(
+        ForeignKey("images.id", ondelete="CASCADE"), primary_key=True
+    )
+    #: The image's own, here for the index.
+    project_id: Mapped[UUID]
+    tag: Mapped[str] = mapped_column(primary_key=True)
+
+    __table_args__ = (Index("ix_image_tags_listing", "project_id", "tag", text("image_id DESC")),)
+
+
+def read_tag(said: str) -> str:
+    """Return a tag as it is kept: trimmed, in lower case, NFC.
+
+    Raises:
+        ValueError: it has none or more than MAX_TAG_CHARS characters, or one that is not printable.
+    """
+    tag = unicodedata.normalize("NFC", said.strip().lower())
+    if not 0 < len(tag) <= MAX_TAG_CHARS or not tag.isprintable():
+        raise ValueError(f"a tag is 1 to {MAX_TAG_CHARS} printable characters")
+    return tag
