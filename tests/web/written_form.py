@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
+from werkzeug.test import TestResponse, encode_multipart
 
 
 class WrittenForm(HTMLParser):
@@ -78,4 +78,5 @@ def sent(browser: FlaskClient, path: str, said: dict[str, Any]) -> TestResponse:
         name: text.replace("\n", "\r\n") if isinstance(text, str) else text
         for name, text in said.items()
     }
-    return browser.post(path, data=lines, content_type="multipart/form-data")
+    boundary, body = encode_multipart(lines)
+    return browser.post(path, data=body, content_type=f"multipart/form-data; boundary={boundary}")

@@ -125,7 +125,7 @@ class Desk:
 
     def send(self, caller: Caller) -> BaseResponse:
         """Hand in what was checked, at the price that was agreed to; sent twice, it is one job."""
-        form = read_form(request)
+        form = read_form(request).without_files
         key = form.key if _KEY.fullmatch(form.key) else None
         verdict = judged(self.wiring, caller, form.draft, key, form.errors)
         if verdict.wanted is None or form.errors:

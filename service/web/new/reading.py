@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 from flask import Request
 from werkzeug.datastructures import FileStorage
@@ -47,6 +48,14 @@ class Form:
         if model is None or model is self.drawn:
             return self.draft
         return replace(self.draft, model=self.drawn.name).to(model)
+
+    @property
+    def without_files(self) -> Self:
+        """The same where files come too late to be looked at."""
+        late = [
+            FieldError(f"/input/{name}", "takes a file in the step before") for name in self.files
+        ]
+        return replace(self, files={}, errors=[*self.errors, *late])
 
 
 def read_form(request: Request) -> Form:
