@@ -1,5 +1,7 @@
 """People who hand in a job at the form: another like one, an edit, and without a script."""
 
+import re
+
 from browser.conftest import NewPerson
 from browser.person import Person, Project
 from fakes.pictures import drawn
@@ -45,10 +47,6 @@ def test_somebody_makes_another_like_it_then_edits_it_and_pays_once_each(
     assert made["input"] == {
         "prompt": PROMPT, "width": 2048, "height": 1024, "safety_tolerance": 1,
     }  # fmt: skip
-    page.go_back()
-    page.get_by_role("button", name="Send: costs").click()
-    page.wait_for_url(f"**/jobs/{made['id']}")
-    assert len(jobs(project)) == 2
 
     page.goto(f"/new?edit={image['id']}")
     shown = page.get_by_role("img", name="a lighthouse in fog")
@@ -78,7 +76,7 @@ def test_what_is_wrong_is_said_beside_its_field_and_nothing_typed_is_lost(
     # the Enter key checks the form, and changes no model
     page.get_by_label("User").press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("must not be blank")
-    expect(wrong).to_have_accessible_description("there is no such image or upload", timeout=5000)
+    expect(wrong).to_have_accessible_description(re.compile("^there is no such image"))
     person.shoot("new-wrong")
     expect(page.get_by_label("User")).to_have_value("me")
     page.get_by_label("Model").select_option("flux-kontext-pro")
@@ -94,19 +92,17 @@ def test_without_a_script_a_picture_is_handed_in_and_a_job_is_sent(
     person = new_person(javascript=False)
     person.log_in(project.api_key)
     page = person.page
-    picture = page.goto("/static/favicon.svg")
-    assert picture is not None
     page.goto("/new?model=flux-2-flex")
     fill_in(page, PROMPT)
     file = page.locator("input[name='file.input_image']")
-    file.set_input_files({"name": "a.svg", "mimeType": "image/svg+xml", "buffer": picture.body()})
+    file.set_input_files({"name": "a.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"})
     page.get_by_role("button", name="Check it").click()
     expect(page.get_by_role("alert")).to_contain_text("must be a whole JPEG, PNG or WebP image")
     file.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": drawn("PNG")})
     page.get_by_role("button", name="Check it").click()
     expect(page.get_by_role("heading", name="Input images")).to_be_visible()
     person.shoot("new-check-no-script")
-    page.get_by_role("button", name="Send: costs about 10 credits").click()
+    page.get_by_role("button", name="Send: costs 10 credits").click()
     page.wait_for_url("**/jobs/job_*")
     (made,) = project.call("GET", "/v1/jobs")["data"]
     assert made["input"]["prompt"] == PROMPT

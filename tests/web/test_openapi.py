@@ -27,12 +27,19 @@ PAGES = {
     ("GET", "/jobs"),
     ("GET", "/jobs/<job_id>"),
     ("GET", "/login"),
+    ("GET", "/new"),
+    ("GET", "/new/check"),
+    ("GET", "/new/form"),
     ("GET", "/share/<token>"),
     ("GET", "/share/<token>/image.<extension>"),
     ("GET", "/static/<path:filename>"),
     ("POST", "/jobs/<job_id>/callbacks/<delivery_id>/again"),
     ("POST", "/login"),
     ("POST", "/logout"),
+    ("POST", "/new"),
+    ("POST", "/new/check"),
+    ("POST", "/new/form"),
+    ("POST", "/new/price"),
 }
 JSON, PROBLEM = "application/json", "application/problem+json"
 

@@ -11,13 +11,14 @@ from service.generation.parameters import Boolean, Integer, Number, Parameter
 from service.generation.string_parameters import AspectRatio, Choice, Text
 from service.web.new.draft import Draft, number
 from service.web.new.reading import FILE, INPUT
-from service.web.wording import file_size, in_credits
+from service.web.wording import in_credits
 
 #: What people change most; the others are in a part that opens.
 _FIRST = frozenset({"prompt", "width", "height", "aspect_ratio", "seed"})
 #: A bound beyond this says nothing but that numbers end.
 _FAR = 2**53
 _PIXELS_PER_MEGAPIXEL = 1_000_000
+_MEBIBYTE = 2**20
 _YES_NO = {True: "yes", False: "no"}
 
 #: What is wrong, by the pointer into the job's body.
@@ -151,7 +152,7 @@ def _in_words(parameter: Parameter) -> Iterator[str]:
         yield f"Such as 16:9, from {parameter.tallest} to {parameter.widest}."
     elif isinstance(parameter, Image):
         megapixels = parameter.max_pixels / _PIXELS_PER_MEGAPIXEL
-        yield f"At most {file_size(parameter.max_bytes)} and {megapixels:.0f} megapixels."
+        yield f"At most {parameter.max_bytes / _MEBIBYTE:.0f} MiB and {megapixels:.0f} megapixels."
     if parameter.default is not None and not isinstance(parameter, Choice | Boolean):
         yield f"Left blank: {parameter.default}."
 
