@@ -39,8 +39,9 @@ def add_wording(routes: Blueprint) -> None:
         cut,
         file_size,
         in_credits,
+        minute,
         parameter,
-        priced,
+        price,
         span,
         under_way,
     ):
@@ -89,7 +90,7 @@ def cost(job: Document) -> str:
     is_refused = error and error["code"] in _NEVER_TAKEN and not job["cost"]["maybe_charged"]
     if status == Status.CANCELED or is_refused:
         return "nothing was charged"
-    known = priced(credits_text or job["cost"]["estimated"])
+    known = price(credits_text or job["cost"]["estimated"])
     if status in {Status.FAILED, Status.UNCONFIRMED}:
         return f"{known or 'it'} may have been charged"
     return known if credits_text else f"{known or 'unknown'}, estimated"
@@ -109,12 +110,17 @@ def parameter(value: object, max_chars: int = MAX_VALUE_CHARS) -> str:
     return f"{text[:max_chars]}… ({len(text):,} characters)"
 
 
+def minute(moment: datetime | None) -> str:
+    """Return a moment as a field for date and time takes it, in UTC; nothing for none."""
+    return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M}"
+
+
 def under_way(status: str) -> str:
     """Return what a job waits for in this state; nothing if it has ended."""
     return _UNDER_WAY.get(Status(status), "")
 
 
-def priced(credits_text: str | None) -> str:
+def price(credits_text: str | None) -> str:
     """Return `4.5 credits ($0.045)`, or nothing if the price is not known."""
     if credits_text is None:
         return ""
