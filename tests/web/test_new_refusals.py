@@ -44,7 +44,7 @@ def picture(content: bytes = PNG) -> FileStorage:
     return FileStorage(io.BytesIO(content), "picture.png", content_type="image/png")
 
 
-WRONG = [
+WRONG: list[tuple[dict[str, str], str, dict[str, Any]]] = [
     ({"input.prompt": "  "}, "input.prompt", {"prompt": "  "}),
     ({"input.prompt": "x" * 32_001}, "input.prompt", {"prompt": "x" * 32_001}),
     ({"input.width": "63"}, "input.width", {"width": 63}),
