@@ -29,6 +29,7 @@ from service.web.images import images_blueprint
 from service.web.jobs import jobs_blueprint
 from service.web.login import login_blueprint
 from service.web.models import models_blueprint
+from service.web.new import new_blueprint
 from service.web.openapi.routes import openapi_blueprint
 from service.web.operation import add_rate_headers
 from service.web.overview import overview_blueprint
@@ -99,6 +100,7 @@ def create_app(wiring: Wiring) -> Flask:
     app.register_blueprint(downloads_blueprint(wiring))
     app.register_blueprint(selection_blueprint(wiring))
     app.register_blueprint(timeline_blueprint(wiring))
+    app.register_blueprint(new_blueprint(wiring))
     app.register_blueprint(overview_blueprint(wiring))
     app.register_blueprint(openapi_blueprint())
     app.register_blueprint(login_blueprint(wiring.keys))

@@ -30,6 +30,9 @@ PAGES = {
     ("GET", "/jobs/<job_id>"),
     ("GET", "/login"),
     ("GET", "/login/<token>"),
+    ("GET", "/new"),
+    ("GET", "/new/check"),
+    ("GET", "/new/form"),
     ("GET", "/share/<token>"),
     ("GET", "/share/<token>/image.<extension>"),
     ("GET", "/static/<path:filename>"),
@@ -44,6 +47,10 @@ PAGES = {
     ("POST", "/login"),
     ("POST", "/login/<token>"),
     ("POST", "/logout"),
+    ("POST", "/new"),
+    ("POST", "/new/check"),
+    ("POST", "/new/form"),
+    ("POST", "/new/price"),
 }
 JSON, PROBLEM = "application/json", "application/problem+json"
 
