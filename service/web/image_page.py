@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from pydantic import BaseModel, BeforeValidator, Field
@@ -24,7 +24,7 @@ from service.wiring import Wiring
 
 #: How long a link may live, seconds, and how a page says it.
 LIFETIMES = {"3600": "1 hour", "86400": "1 day", "604800": "7 days", "2592000": "30 days"}
-LIFETIME_CHOSEN = "604800"
+LIFETIME_CHOSEN: Final = "604800"
 
 
 def _between_commas(text: object) -> object:
