@@ -27,6 +27,7 @@ PAGES = {
     ("GET", "/jobs"),
     ("GET", "/jobs/<job_id>"),
     ("GET", "/login"),
+    ("GET", "/news"),
     ("GET", "/share/<token>"),
     ("GET", "/share/<token>/image.<extension>"),
     ("GET", "/static/<path:filename>"),
