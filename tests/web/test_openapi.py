@@ -33,6 +33,7 @@ PAGES = {
     ("GET", "/new"),
     ("GET", "/new/check"),
     ("GET", "/new/form"),
+    ("GET", "/news"),
     ("GET", "/share/<token>"),
     ("GET", "/share/<token>/image.<extension>"),
     ("GET", "/static/<path:filename>"),

@@ -87,7 +87,7 @@ def _each(
     hops = select(first.c.value).cte("hops", recursive=True)
     following = select(named).where(mine, named > hops.c.value).order_by(named).limit(1)
     hops = hops.union_all(select(following.scalar_subquery()).where(hops.c.value.is_not(None)))
-    number = _counted(select(key).where(mine, named == hops.c.value), key)
+    number = _counted(select(key).where(mine, named == hops.c.value).correlate(hops), key)
     return select(hops.c.value, number.label("number")).where(hops.c.value.is_not(None)).limit(most)
 
 

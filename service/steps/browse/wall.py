@@ -1,12 +1,12 @@
 """Wall: what stands before the newest images, and what has changed since somebody looked."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, bindparam, func, select, union_all
 
 from service.database import Database, Transaction
 from service.ids import first_id, made_at
@@ -36,7 +36,7 @@ _UNDER_WAY = (
 )
 
 
-_HAS_CELL = frozenset({*_UNDER_WAY, Status.FAILED})
+_ORDER = (*_UNDER_WAY, Status.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,11 @@ class Wall:
         if newest_id is not None:
             latest = latest.where(images.c.id >= first_id(made_at(newest_id) - OVERLAP))
         with self.database.transaction() as tx:
-            asked = tx.rows(_shown().where(jobs.c.id.in_(known), jobs.c.project_id == project_id))
+            asked, drawn = _named(tx, project_id, known) if known else ([], [])
             shown = _under_way(tx, project_id, now)
-            drawn = tx.rows(select(*images.c).where(mine, images.c.job_id.in_(known)))
             new = tx.rows(latest.order_by(images.c.id.desc()).limit(IMAGES_TOLD))
         became = {row.job_id for row in drawn}
-        there = {row.id: row for row in (*shown, *asked) if row.status in _HAS_CELL}
+        there = {row.id: row for row in (*shown, *asked) if row.status in _ORDER}
         return News(
             jobs=[
                 row
@@ -88,25 +87,36 @@ class Wall:
         )
 
 
-def _under_way(tx: Transaction, project_id: UUID, now: datetime) -> Rows:
-    # each by the index of its own state: the walk through all jobs could be long
-    found = [
-        tx.rows(_in_state(project_id, state).order_by(jobs.c.id).limit(JOBS_SHOWN))
-        for state in _UNDER_WAY
-    ]
-    since = jobs.c.id >= first_id(now - FAILED_WITHIN)
-    failed = _in_state(project_id, Status.FAILED).where(since)
-    latest = tx.rows(failed.order_by(jobs.c.id.desc()).limit(FAILED_SHOWN))
-    return [*[row for rows in found for row in rows][:JOBS_SHOWN], *latest]
-
-
-def _in_state(project_id: UUID, state: Status) -> Select[Any]:
-    return _shown().where(jobs.c.project_id == project_id, jobs.c.status == state)
-
-
 def _shown() -> Select[Any]:
     """Select what a cell shows of a job; an input may hold pictures."""
     sides = [jobs.c.input[name].astext.label(name) for name in ("width", "height", "aspect_ratio")]
     prompt = func.left(jobs.c.input["prompt"].astext, PROMPT_CHARS).label("prompt")
     told = (jobs.c.id, jobs.c.status, jobs.c.model, jobs.c.created_at, jobs.c.error_message)
     return select(*told, prompt, *sides)
+
+
+def _named(tx: Transaction, project_id: UUID, known: Collection[UUID]) -> tuple[Rows, Rows]:
+    """Return some jobs, and the images that they have become."""
+    mine = (jobs.c.id.in_(known), jobs.c.project_id == project_id)
+    drawn = (images.c.job_id.in_(known), images.c.project_id == project_id)
+    return tx.rows(_shown().where(*mine)), tx.rows(select(*images.c).where(*drawn))
+
+
+def _in_state(state: Status) -> Select[Any]:
+    mine = (jobs.c.project_id == bindparam("project_id"), jobs.c.status == state)
+    if state == Status.FAILED:
+        latest = _shown().where(*mine, jobs.c.id >= bindparam("since"))
+        return latest.order_by(jobs.c.id.desc()).limit(FAILED_SHOWN)
+    return _shown().where(*mine).order_by(jobs.c.id).limit(JOBS_SHOWN)
+
+
+#: Each by the index of its own state: the walk through all jobs could be long.
+_FIRST_IN_EACH_STATE = union_all(*(select(_in_state(state).subquery()) for state in _ORDER))
+
+
+def _under_way(tx: Transaction, project_id: UUID, now: datetime) -> Rows:
+    since = first_id(now - FAILED_WITHIN)
+    rows = tx.rows(_FIRST_IN_EACH_STATE, {"project_id": project_id, "since": since})
+    rows.sort(key=lambda row: _ORDER.index(row.status))
+    shown = [row for row in rows if row.status != Status.FAILED][:JOBS_SHOWN]
+    return [*shown, *(row for row in rows if row.status == Status.FAILED)]
