@@ -9,6 +9,7 @@ from typing import cast
 from sqlalchemy import Table
 
 from service.models.batches import Batch
+from service.models.hours import LONG_AGO, Fold, Hour
 from service.models.jobs import (
     Attempt,
     CallbackForm,
@@ -34,11 +35,13 @@ from service.models.results import (
     Pulse,
 )
 from service.models.schema import Base
+from service.models.sessions import BrowserSession, LoginLink
 from service.models.tenants import ApiKey, Project, RequestCount, Scope, Spending
 from service.models.uploads import Upload
 
 __all__ = [
     "HELD_PULSE",
+    "LONG_AGO",
     "MAX_TAGS_PER_IMAGE",
     "SPOOL_PULSE",
     "ApiKey",
@@ -46,6 +49,7 @@ __all__ = [
     "Balance",
     "Base",
     "Batch",
+    "BrowserSession",
     "CallbackForm",
     "CallbackHost",
     "Delivery",
@@ -54,12 +58,15 @@ __all__ = [
     "Deployment",
     "Ending",
     "FluxWebhook",
+    "Fold",
     "Gate",
     "HeardBy",
+    "Hour",
     "Image",
     "ImageTag",
     "Job",
     "JobEvent",
+    "LoginLink",
     "Project",
     "Pulse",
     "Removal",

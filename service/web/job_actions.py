@@ -18,7 +18,7 @@ from service.states import TERMINAL
 from service.web.bodies import usable_key
 from service.web.jobs import known_job
 from service.web.login import Page, View
-from service.web.problems import lead_back
+from service.web.problem_pages import lead_back
 from service.web.wording import price
 from service.wiring import Wiring
 

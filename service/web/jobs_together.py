@@ -20,7 +20,7 @@ from service.states import Status
 from service.steps.browse import MAX_LOOKED_AT, JobFilter, Span
 from service.web.job_filters import Filters, read_filters
 from service.web.login import Page, View
-from service.web.problems import lead_back
+from service.web.problem_pages import lead_back
 from service.web.wording import price
 from service.wiring import Wiring
 

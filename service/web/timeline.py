@@ -25,7 +25,7 @@ from service.web.jobs import known_job
 from service.web.jobs_together import CANCEL, RETRY, add_jobs_together
 from service.web.login import guard_pages, page_for
 from service.web.paging import read_cursor
-from service.web.problems import lead_back
+from service.web.problem_pages import lead_back
 from service.web.tiles import input_pictures
 from service.wiring import Wiring
 

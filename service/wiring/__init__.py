@@ -32,6 +32,7 @@ from service.steps.remove import Remove
 from service.steps.share import Share
 from service.steps.store import Bring, Ripe, Store
 from service.steps.submit import Lease, Outcomes, Send, Slips, Submit
+from service.steps.survey import Survey
 from service.steps.sweep import GraceClock, Sweep
 from service.steps.tail import Tail
 from service.steps.verify import Verify
@@ -161,6 +162,11 @@ class Wiring(Asking):
     def watch(self) -> Watch:
         """Step: watch."""
         return Watch(self.database, self._providers)
+
+    @cached_property
+    def survey(self) -> Survey:
+        """Step: survey."""
+        return Survey(self.database, self._providers)
 
     @cached_property
     def reconcile(self) -> Reconcile:
