@@ -3,9 +3,10 @@
 import secrets
 from collections.abc import Callable
 from http import HTTPStatus
-from uuid import UUID
+from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from sqlalchemy import Row
 from werkzeug.wrappers import Response as BaseResponse
 
 from service.documents import credits_text
@@ -28,16 +29,24 @@ KEY_FIELD = "idempotency_key"
 def add_job_actions(routes: Blueprint, page: Callable[[View], Page], wiring: Wiring) -> None:
     """Add the routes that change one job."""
 
+    def begin(caller: Caller, job_id: str) -> Row[Any]:
+        """Return the job that a person wants to change, who may."""
+        caller.require(Scope.SUBMIT)
+        row, _ = wiring.browse.job(caller.project_id, known_job(job_id))
+        # not sooner: an unknown job is no place to go back to
+        lead_back(url_for("timeline.job", job_id=job_id), "Back to the job")
+        return row
+
     @routes.post("/jobs/<job_id>/cancel")
     @page
     def cancel(caller: Caller, job_id: str) -> BaseResponse:
-        wiring.enqueue.cancel(caller.project_id, _begin(caller, job_id))
+        wiring.enqueue.cancel(caller.project_id, begin(caller, job_id).id)
         return _to(job_id)
 
     @routes.get("/jobs/<job_id>/retry")
     @page
     def ask_retry(caller: Caller, job_id: str) -> str:
-        row, _ = wiring.browse.job(caller.project_id, _begin(caller, job_id))
+        row = begin(caller, job_id)
         if row.status not in TERMINAL:
             raise NotRetryable(f"The job is {row.status.value}; it may still bring an image.")
         provider = row.provider if row.provider in wiring.enqueue.providers else None
@@ -55,23 +64,11 @@ def add_job_actions(routes: Blueprint, page: Callable[[View], Page], wiring: Wir
     @routes.post("/jobs/<job_id>/retry")
     @page
     def retry(caller: Caller, job_id: str) -> BaseResponse:
-        found = _begin(caller, job_id)
+        row = begin(caller, job_id)
         key = usable_key(request.form.get(KEY_FIELD, ""), f"/{KEY_FIELD}")
-        again = wiring.enqueue.retry(caller.project_id, found, key)
+        again = wiring.enqueue.retry(caller.project_id, row.id, key)
         return _to(public_id(Kind.JOB, again.row.id))
 
 
 def _to(job_id: str) -> BaseResponse:
     return redirect(url_for("timeline.job", job_id=job_id), HTTPStatus.SEE_OTHER)
-
-
-def _begin(caller: Caller, job_id: str) -> UUID:
-    """Return the job that a person wants to change, who may.
-
-    Raises:
-        OutOfScope: the key is not for this.
-        NotFound: it is no id of a job.
-    """
-    lead_back(url_for("timeline.job", job_id=job_id), "Back to the job")
-    caller.require(Scope.SUBMIT)
-    return known_job(job_id)

@@ -20,7 +20,14 @@ def page_of(job: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def test_a_job_is_watched_until_its_picture_is_there(person: Person, project: Project) -> None:
-    job, page = project.enqueue("a lighthouse at dawn", start_at=soon(6)), person.page
+    page = person.page
+    job = project.enqueue("a lighthouse at dawn", start_at=soon(5))
+    page.goto("/jobs?status=queued")
+    row = page.locator(f"#{job['id']}")
+    expect(row).to_be_visible()
+    # it does not match any more
+    expect(row).to_have_count(0)
+    job = project.enqueue("a lighthouse at dusk", start_at=soon(6))
     page.goto("/jobs")
     row = page.locator(f"#{job['id']}")
     expect(row).to_contain_text("queued")
