@@ -35,6 +35,7 @@ from service.models.results import (
     Pulse,
 )
 from service.models.schema import Base
+from service.models.sessions import BrowserSession, LoginLink
 from service.models.tenants import ApiKey, Project, RequestCount, Scope, Spending
 from service.models.uploads import Upload
 
@@ -48,6 +49,7 @@ __all__ = [
     "Balance",
     "Base",
     "Batch",
+    "BrowserSession",
     "CallbackForm",
     "CallbackHost",
     "Delivery",
@@ -64,6 +66,7 @@ __all__ = [
     "ImageTag",
     "Job",
     "JobEvent",
+    "LoginLink",
     "Project",
     "Pulse",
     "Removal",

@@ -9,15 +9,17 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from werkzeug.exceptions import BadRequest
 
 from service.ids import new_id
+from service.keys import SESSION_SECONDS
 from service.logs import get_log
 from service.web import waiting
+from service.web.account import account_blueprint
 from service.web.batches import batches_blueprint
 from service.web.big_bodies import register_places
 from service.web.callbacks import callbacks_blueprint
 from service.web.deliveries import deliveries_blueprint
 from service.web.events import events_blueprint
 from service.web.flux import Form, flux_blueprint, samples_blueprint
-from service.web.forms import form_token
+from service.web.forms import form_token, is_logged_in
 from service.web.gallery import gallery_blueprint
 from service.web.health import health_blueprint
 from service.web.images import images_blueprint
@@ -37,7 +39,6 @@ from service.web.uploads import uploads_blueprint
 from service.web.webhooks import webhooks_blueprint
 from service.wiring import Wiring
 
-SESSION_LIFETIME = timedelta(days=14)
 #: Probes come every few seconds; a line for each would bury the others.
 _QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 #: A caller's own X-Request-Id is used if it is safe wherever ids are written.
@@ -59,11 +60,13 @@ def create_app(wiring: Wiring) -> Flask:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=wiring.settings.base_url.startswith("https://"),
-        PERMANENT_SESSION_LIFETIME=SESSION_LIFETIME,
+        PERMANENT_SESSION_LIFETIME=timedelta(seconds=SESSION_SECONDS),
+        # it says the same as long as it lives, and an answer that comes late must not bring it back
+        SESSION_REFRESH_EACH_REQUEST=False,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         BASE_URL=wiring.settings.base_url,
     )
-    app.jinja_env.globals["form_token"] = form_token
+    app.jinja_env.globals.update(form_token=form_token, is_logged_in=is_logged_in)
     app.json.sort_keys = False  # type: ignore[attr-defined] # of the default provider
     app.json.ensure_ascii = False  # type: ignore[attr-defined] # likewise
     watchers = waiting.Waiting(
@@ -91,6 +94,7 @@ def create_app(wiring: Wiring) -> Flask:
     app.register_blueprint(overview_blueprint(wiring))
     app.register_blueprint(openapi_blueprint())
     app.register_blueprint(login_blueprint(wiring.keys))
+    app.register_blueprint(account_blueprint(wiring))
     register_errors(app)
     register_places(app)
     app.before_request(_begin)

@@ -61,9 +61,18 @@ def read_idempotency_key(request: Request) -> str | None:
     key = said.strip()
     if len(key) > 1 and key[0] == key[-1] == '"':
         key = key[1:-1]
+    return usable_key(key, "/headers/Idempotency-Key")
+
+
+def usable_key(key: str, pointer: str) -> str:
+    """Return an idempotency key that stood at `pointer`.
+
+    Raises:
+        InvalidRequest: it is not usable.
+    """
     if not _KEY.fullmatch(key):
         raise InvalidRequest(
             "The Idempotency-Key is not usable.",
-            [FieldError("/headers/Idempotency-Key", "1 to 255 printable ASCII characters")],
+            [FieldError(pointer, "1 to 255 printable ASCII characters")],
         )
     return key

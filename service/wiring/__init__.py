@@ -11,7 +11,6 @@ from uuid import UUID
 
 from service.clients.spool import WebhookSpool
 from service.database import Ring
-from service.gate import ACCOUNT, Probes
 from service.generation import CATALOGUE
 from service.lanes import Lane
 from service.leases import HandBack
@@ -65,7 +64,6 @@ class Wiring(Asking):
         chosen = self.settings
         lease = Lease(self.database, chosen.send_deadline_seconds, chosen.flux_timeout_seconds)
         slips = Slips(Legacy(chosen.spool_dir / "slips"))
-        own_slots = {model.pool: model.max_active for model in CATALOGUE.models.values()}
         outcomes = Outcomes(
             self.moves,
             chosen.unconfirmed_grace_seconds,
@@ -79,7 +77,7 @@ class Wiring(Asking):
             outcomes=outcomes,
             may_spend=self.vitals.trouble,
             providers=self._providers,
-            limits=own_slots | {ACCOUNT: chosen.flux_max_active},
+            limits=self._limits,
             probes=self._probes,
         )
 
@@ -222,11 +220,6 @@ class Wiring(Asking):
     def rounds(self) -> Mapping[str, Round]:
         """Return what an io worker does again and again beside its lanes."""
         return rounds_of(self)
-
-    @property
-    def _probes(self) -> Probes:
-        """How often a closed gate is tried."""
-        return Probes(self.settings.breaker_probe_seconds, self.settings.account_probe_seconds)
 
     def _webhook_address(self) -> Callable[[UUID], Mapping[str, str]]:
         """Return what is sent upstream so that Flux can call us, or nothing if it cannot."""

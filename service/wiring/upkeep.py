@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from service.clients.outbound import Answer
 from service.rounds import Round
 from service.signing.presence import PresenceSigner
-from service.steps.discard import Discard, ExpiredUploads, Removals, Retention
+from service.steps.discard import Discard, ExpiredUploads, OldLogins, Removals, Retention
 from service.steps.examine import Examine
 from service.steps.fold import FoldHours
 from service.steps.reconcile import READ_EVERY_SECONDS
@@ -51,6 +51,7 @@ class Upkeep(Parts):
             Retention(self.database),
             Removals(self.database, bucket),
             ExpiredUploads(self.database, bucket),
+            OldLogins(self.database),
         )
 
     @cached_property

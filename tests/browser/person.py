@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 from journeys.running_service import RunningService
-from playwright.sync_api import Browser, Request
+from playwright.sync_api import Browser, Request, expect
 
 CHROMIUM = "/usr/bin/chromium"
 #: Root has no sandbox here, and Chromium must not look for hosts of its maker's.
@@ -28,6 +28,7 @@ HEIGHT_PX = 900
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 #: Playwright's own waits end after so long, milliseconds.
 PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 
 _AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
 _NOTE_REFUSALS = """

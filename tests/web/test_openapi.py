@@ -19,6 +19,7 @@ from service.wiring import Wiring
 #: For people, and what belongs to their pages; programs need none of them.
 PAGES = {
     ("GET", "/"),
+    ("GET", "/account"),
     ("GET", "/docs"),
     ("GET", "/docs/<any('swagger-ui.css', 'swagger-ui-bundle.js'):file_name>"),
     ("GET", "/images/<image_id>"),
@@ -27,11 +28,15 @@ PAGES = {
     ("GET", "/jobs"),
     ("GET", "/jobs/<job_id>"),
     ("GET", "/login"),
+    ("GET", "/login/<token>"),
     ("GET", "/share/<token>"),
     ("GET", "/share/<token>/image.<extension>"),
     ("GET", "/static/<path:filename>"),
+    ("POST", "/account/sessions/<session_id>/end"),
+    ("POST", "/account/sessions/end"),
     ("POST", "/jobs/<job_id>/callbacks/<delivery_id>/again"),
     ("POST", "/login"),
+    ("POST", "/login/<token>"),
     ("POST", "/logout"),
 }
 JSON, PROBLEM = "application/json", "application/problem+json"

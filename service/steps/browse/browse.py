@@ -93,10 +93,10 @@ class Browse:
         return rows
 
     def deliveries(self, project_id: UUID, job_id: UUID) -> tuple[Rows, Rows]:
-        """Return a job's callbacks, and every try of them."""
+        """Return a job's callbacks, each with how its host does, and every try of them."""
         with self.database.transaction() as tx:
             owed = tx.rows(
-                select(*Delivery.__table__.c)
+                _deliveries()
                 .where(Delivery.job_id == job_id, Delivery.project_id == project_id)
                 .order_by(Delivery.seq)
             )

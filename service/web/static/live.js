@@ -1,5 +1,3 @@
-"use strict";
-
 // While something on the page is under way, look again and show what has changed since.
 // Parts are matched by their id; one that holds the keyboard's focus is left alone.
 
