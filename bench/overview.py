@@ -128,7 +128,7 @@ def ask(wiring: Wiring, key: NewKey) -> float:
             f"history, {name}": partial(wiring.survey.history, project_id, window)
             for name, window in WINDOWS.items()
         },
-        "present": lambda: wiring.survey.present(project_id),
+        "present": partial(wiring.survey.present, project_id),
         "health": wiring.watch.health,
         **{f"page, {name}": partial(page, name) for name in WINDOWS},
     }
