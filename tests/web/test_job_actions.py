@@ -60,7 +60,7 @@ def test_a_job_that_has_left_the_queue_is_not_canceled_and_the_way_leads_back(
     answer = act(browser, job_id, "cancel")
     assert answer.status_code == 409
     assert_inert(answer)
-    assert "only a queued job can be canceled. Back to the job" in words(answer)
+    assert "only a queued job can be canceled." in words(answer)
     assert job_page(job_id) in Page(answer).links("/jobs/job_")
 
 
@@ -122,7 +122,7 @@ def test_a_retry_over_the_projects_limit_is_refused_in_words(
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) > 0
     assert "At most 1 jobs of this project may wait" in words(answer)
-    assert "Back to the job" in words(answer)
+    assert job_page(job_id) in Page(answer).links("/jobs/job_")
 
 
 def test_a_job_that_would_not_be_accepted_any_more_says_which_field(
@@ -132,8 +132,8 @@ def test_a_job_that_would_not_be_accepted_any_more_says_which_field(
     put(wiring, job_id, model="flux-0")
     answer = browser.get(f"{job_page(job_id)}/retry", headers=AS_BROWSER)
     assert answer.status_code == 422
-    assert "/model:" in words(answer)
-    assert "Back to the job" in words(answer)
+    assert "model:" in words(answer)
+    assert job_page(job_id) in Page(answer).links("/jobs/job_")
 
 
 def test_a_form_without_its_key_makes_no_job(
@@ -144,7 +144,7 @@ def test_a_form_without_its_key_makes_no_job(
         sent = key_sent.encode("utf-8", "surrogatepass").decode("latin-1")
         answer = act(browser, job_id, "retry", idempotency_key=sent)
         assert answer.status_code == 422
-        assert "/idempotency_key:" in words(answer)
+        assert "idempotency_key:" in words(answer)
     assert count(wiring) == 1
 
 
@@ -155,7 +155,7 @@ def test_nobody_acts_on_another_projects_job_or_without_the_forms_token(
     theirs, mine = enqueue(wiring, other_key), enqueue(wiring, key)
     answer = act(browser, theirs, action, idempotency_key="k")
     assert answer.status_code == 404
-    assert "Back to the job" not in words(answer)
+    assert Page(answer).links("/jobs/job_") == []
     assert act(browser, mine, action, form_token="x").status_code == 403
     assert browser.get(f"{job_page(theirs)}/retry").status_code == 404
     assert job(wiring, theirs).status is job(wiring, mine).status is Status.QUEUED
