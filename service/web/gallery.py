@@ -43,7 +43,7 @@ def gallery_blueprint(wiring: Wiring) -> Blueprint:
             caller.project_id, cursor, IMAGES_PER_PAGE, image_filter(asked, now)
         )
         shown = {
-            "images": [image_cell(wiring, row) for row in found.rows],
+            "images": [image_cell(row) for row in found.rows],
             "first_page": cursor is None,
             "asked": arguments(asked),
             **_onward(wiring, found),
