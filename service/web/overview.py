@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from service.documents import when
 from service.keys import Caller
+from service.models import Scope
 from service.steps.survey import (
     COUNTED_CALLBACKS,
     COUNTED_JOBS,
@@ -41,6 +42,7 @@ def overview_blueprint(wiring: Wiring) -> Blueprint:
     @routes.get("/overview")
     @page
     def overview(caller: Caller) -> str:
+        caller.require(Scope.READ)
         name = read_query(OverviewQuery).window
         history = wiring.survey.history(caller.project_id, WINDOWS[name])
         present = wiring.survey.present(caller.project_id)

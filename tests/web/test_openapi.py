@@ -34,6 +34,7 @@ PAGES = {
     ("GET", "/new/check"),
     ("GET", "/new/form"),
     ("GET", "/news"),
+    ("GET", "/overview"),
     ("GET", "/share/<token>"),
     ("GET", "/share/<token>/image.<extension>"),
     ("GET", "/static/<path:filename>"),

@@ -9,10 +9,10 @@ from ending import canceled, failed, fold_all, succeeded, was_hours_ago
 from factories import ago, enqueue, project_id, put
 from flask.testing import FlaskClient
 from sqlalchemy import insert
-from web.browser import AS_BROWSER, CSP, Page, words
+from web.browser import AS_BROWSER, CSP, Page, log_in, words
 
 from service.keys import NewKey
-from service.models import CallbackHost, Gate, HeardBy
+from service.models import CallbackHost, Gate, HeardBy, Scope
 from service.states import Status
 from service.wiring import Wiring
 
@@ -181,3 +181,10 @@ def test_strangers_log_in_first(client: FlaskClient) -> None:
     answer = client.get("/overview?window=7d", headers=AS_BROWSER)
     assert answer.status_code == 303
     assert answer.headers["Location"].startswith("/login")
+
+
+def test_a_key_that_may_not_read_is_told_so(client: FlaskClient, wiring: Wiring) -> None:
+    sender = log_in(client, wiring.keys.create("default", scopes=[Scope.SUBMIT]))
+    answer = sender.get("/overview", headers=AS_BROWSER)
+    assert answer.status_code == 403
+    assert "scope read" in words(answer).replace("`", "")
