@@ -5,8 +5,10 @@ person must have stayed with us: no request to elsewhere, nothing that the polic
 in a script.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 from browser.person import CHROMIUM, OPTIONS, Person, Project
@@ -19,6 +21,7 @@ NewPerson = Callable[..., Person]
 NewProject = Callable[[], Project]
 
 _numbers = count(1)
+_running = contextlib.ExitStack()
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +34,16 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def service(start_service: StartService) -> Iterator[RunningService]:
+def service(start_service: StartService) -> RunningService:
     """All processes, for all browser tests of one of xdist's workers."""
-    with start_service() as service:
-        yield service
+    return _running.enter_context(start_service())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """End the service after the last of these tests: idle, it would take its share to the end."""
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        _running.close()
 
 
 @pytest.fixture
