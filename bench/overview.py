@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -124,12 +125,12 @@ def ask(wiring: Wiring, key: NewKey) -> float:
 
     questions: dict[str, Callable[[], object]] = {
         **{
-            f"history, {name}": lambda window=window: wiring.survey.history(project_id, window)
+            f"history, {name}": partial(wiring.survey.history, project_id, window)
             for name, window in WINDOWS.items()
         },
-        "present": lambda: wiring.survey.present(project_id),
+        "present": partial(wiring.survey.present, project_id),
         "health": wiring.watch.health,
-        **{f"page, {name}": lambda name=name: page(name) for name in WINDOWS},
+        **{f"page, {name}": partial(page, name) for name in WINDOWS},
     }
     found = {name: percentiles_ms(question) for name, question in questions.items()}
     for name, (p50, p95) in found.items():

@@ -4,13 +4,13 @@ UUIDv7 (RFC 9562) grows with time, so an id is also the order of creation and a 
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-__all__ = ["CLOCKS_DIFFER", "Kind", "first_id", "new_id", "public_id", "read_id"]
+__all__ = ["CLOCKS_DIFFER", "Kind", "first_id", "made_at", "new_id", "public_id", "read_id"]
 
 
 class Kind(StrEnum):
@@ -30,6 +30,8 @@ class Kind(StrEnum):
 #: refuse what is signed by it.
 CLOCKS_DIFFER = timedelta(minutes=5)
 
+#: Of the year 9999.
+_LATEST_MS = 253_402_300_799_000
 _HEX = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -41,6 +43,12 @@ def new_id() -> UUID:
 def first_id(moment: datetime) -> UUID:
     """Return what every id made since a moment is larger than, by the clocks of who made them."""
     return UUID(int=int(moment.timestamp() * 1000) << 80)
+
+
+def made_at(value: UUID) -> datetime:
+    """Return when an id was made, by the clock of who made it; the latest there is at most."""
+    milliseconds = min(value.int >> 80, _LATEST_MS)
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def public_id(kind: Kind, value: UUID) -> str:

@@ -19,7 +19,13 @@ from service.models.jobs import (
     Job,
     JobEvent,
 )
-from service.models.labels import MAX_TAGS_PER_IMAGE, ImageTag, read_tag
+from service.models.labels import (
+    MAX_TAG_CHARS,
+    MAX_TAGS_PER_IMAGE,
+    ImageTag,
+    read_tag,
+    tags_of_image,
+)
 from service.models.removals import Removal, Share
 from service.models.results import (
     HELD_PULSE,
@@ -36,6 +42,7 @@ from service.models.results import (
 )
 from service.models.schema import Base
 from service.models.sessions import BrowserSession, LoginLink
+from service.models.sizes import SIZE_NUMBER, Size
 from service.models.tenants import ApiKey, Project, RequestCount, Scope, Spending
 from service.models.uploads import Upload
 
@@ -43,6 +50,8 @@ __all__ = [
     "HELD_PULSE",
     "LONG_AGO",
     "MAX_TAGS_PER_IMAGE",
+    "MAX_TAG_CHARS",
+    "SIZE_NUMBER",
     "SPOOL_PULSE",
     "ApiKey",
     "Attempt",
@@ -73,12 +82,14 @@ __all__ = [
     "RequestCount",
     "Scope",
     "Share",
+    "Size",
     "Spending",
     "Upload",
     "batches",
     "images",
     "jobs",
     "read_tag",
+    "tags_of_image",
     "uploads",
 ]
 

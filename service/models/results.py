@@ -17,6 +17,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.models.schema import Base, words
+from service.models.sizes import SIZE_NUMBER
+
+#: What of new prompts may stand outside the order of the search index, kB: each search reads it.
+SEARCH_PENDING_KB = 256
 
 
 class DeliveryStatus(StrEnum):
@@ -75,6 +79,28 @@ class Image(Base):
             "parent_image_ids",
             postgresql_using="gin",
             postgresql_where=text("parent_image_ids <> '{}'"),
+        ),
+        # the columns besides: a count reads the index alone
+        Index(
+            "ix_images_listing_size",
+            "project_id",
+            text(SIZE_NUMBER),
+            text("id DESC"),
+            postgresql_include=["width", "height"],
+        ),
+        Index(
+            "ix_images_favourites",
+            "project_id",
+            text("id DESC"),
+            postgresql_where=text("is_favourite"),
+        ),
+        Index(
+            "ix_images_search",
+            "project_id",
+            func.lower(text("prompt")).label("words"),
+            postgresql_using="gin",
+            postgresql_ops={"words": "gin_trgm_ops"},
+            postgresql_with={"gin_pending_list_limit": SEARCH_PENDING_KB},
         ),
     )
 

@@ -16,8 +16,11 @@ from service.web.account import account_blueprint
 from service.web.batches import batches_blueprint
 from service.web.big_bodies import register_places
 from service.web.callbacks import callbacks_blueprint
+from service.web.compare import compare_blueprint
 from service.web.deliveries import deliveries_blueprint
+from service.web.downloads import downloads_blueprint
 from service.web.events import events_blueprint
+from service.web.facts import facts_blueprint
 from service.web.flux import Form, flux_blueprint, samples_blueprint
 from service.web.forms import form_token, is_logged_in
 from service.web.gallery import gallery_blueprint
@@ -26,12 +29,14 @@ from service.web.images import images_blueprint
 from service.web.jobs import jobs_blueprint
 from service.web.login import login_blueprint
 from service.web.models import models_blueprint
+from service.web.new import new_blueprint
 from service.web.openapi.routes import openapi_blueprint
 from service.web.operation import add_rate_headers
 from service.web.overview import overview_blueprint
 from service.web.parsing import MAX_BODY_BYTES
 from service.web.problems import register_errors
 from service.web.projects import projects_blueprint
+from service.web.selection import selection_blueprint
 from service.web.shares import shared_blueprint, shares_blueprint
 from service.web.streams import streams_blueprint
 from service.web.timeline import timeline_blueprint
@@ -90,7 +95,12 @@ def create_app(wiring: Wiring) -> Flask:
     app.register_blueprint(webhooks_blueprint(wiring.receive))
     app.register_blueprint(health_blueprint(wiring))
     app.register_blueprint(gallery_blueprint(wiring))
+    app.register_blueprint(facts_blueprint(wiring))
+    app.register_blueprint(compare_blueprint(wiring))
+    app.register_blueprint(downloads_blueprint(wiring))
+    app.register_blueprint(selection_blueprint(wiring))
     app.register_blueprint(timeline_blueprint(wiring))
+    app.register_blueprint(new_blueprint(wiring))
     app.register_blueprint(overview_blueprint(wiring))
     app.register_blueprint(openapi_blueprint())
     app.register_blueprint(login_blueprint(wiring.keys))

@@ -1,76 +1,96 @@
-"""The gallery and a page per image. They work without JavaScript."""
+"""The gallery. It works without JavaScript."""
 
-from typing import Any
+from datetime import UTC, datetime
 
-from flask import Blueprint, Response, render_template, url_for
+from flask import Blueprint, Response, make_response, render_template, request
 
-from service.ids import Kind, public_id
+from service.documents import when
+from service.ids import Kind, made_at, public_id
 from service.keys import Caller
-from service.steps.browse import ImageFilter
-from service.web.auth import person
-from service.web.images import image_content, image_thumbnail, known_image
+from service.steps.browse import Page
+from service.web.gallery_query import (
+    GalleryQuery,
+    arguments,
+    favourites,
+    image_filter,
+    menus,
+    narrowed_to,
+    read_gallery_query,
+    since,
+)
+from service.web.image_page import add_image_page
 from service.web.login import guard_pages, page_for
 from service.web.paging import read_cursor
-from service.web.queries import MadeFromQuery, only_one, read_query
-from service.web.tiles import lineage
+from service.web.queries import only_one
+from service.web.wall import image_cell, job_cell, news
 from service.wiring import Wiring
 
 IMAGES_PER_PAGE = 48
 
 
 def gallery_blueprint(wiring: Wiring) -> Blueprint:
-    """Return the pages of images."""
+    """Return the gallery, and the page of each image."""
     routes = Blueprint("gallery", __name__)
     guard_pages(routes, wiring.object_store.origin)
     page = page_for(wiring.keys)
 
     @routes.get("/")
     @page
-    def images(caller: Caller) -> str:
+    def images(caller: Caller) -> Response:
         cursor = read_cursor(wiring.cursors, "gallery", only_one("cursor"))
-        parent = read_query(MadeFromQuery).parent
-        only = ImageFilter(parent_id=parent)
-        found = wiring.browse.images(caller.project_id, cursor, IMAGES_PER_PAGE, only)
-        return render_template(
-            "gallery.html",
-            caller=caller,
-            images=[_image(wiring, row) for row in found.rows],
-            next=None
-            if found.next_id is None
-            else wiring.cursors.write("gallery", [found.next_id.hex]),
-            first_page=cursor is None,
-            parent=None if parent is None else public_id(Kind.IMAGE, parent),
-            base_url=wiring.settings.base_url,
+        asked, now = read_gallery_query(), datetime.now(UTC)
+        found = wiring.browse.images(
+            caller.project_id, cursor, IMAGES_PER_PAGE, image_filter(asked, now)
         )
+        shown = {
+            "images": [image_cell(row) for row in found.rows],
+            "first_page": cursor is None,
+            "asked": arguments(asked),
+            **_onward(wiring, found),
+        }
+        if request.headers.get("HX-Request"):
+            answer = make_response(render_template("wall_page.html", **shown))
+        else:
+            answer = make_response(_whole(wiring, caller, asked, now, shown))
+        # one address, two answers
+        answer.vary.add("HX-Request")
+        return answer
 
-    @routes.get("/images/<image_id>")
+    @routes.get("/news")
     @page
-    def image(caller: Caller, image_id: str) -> str:
-        row = wiring.browse.image(caller.project_id, known_image(image_id))
-        job, _ = wiring.browse.job(caller.project_id, row.job_id)
-        return render_template(
-            "image.html",
-            caller=caller,
-            image=_image(wiring, row),
-            lineage=lineage(wiring, row),
-            job=wiring.documents.job(job, [row]),
-        )
+    def changes(caller: Caller) -> str:
+        return news(wiring, caller)
 
-    @routes.get("/images/<image_id>/content")
-    def content(image_id: str) -> Response:
-        return image_content(wiring, person(wiring.keys), image_id, proxied=True)
-
-    @routes.get("/images/<image_id>/thumbnail")
-    def small(image_id: str) -> Response:
-        return image_thumbnail(wiring, person(wiring.keys), image_id)
-
+    add_image_page(routes, page, wiring)
     return routes
 
 
-def _image(wiring: Wiring, row: Any) -> dict[str, Any]:  # noqa: ANN401 - a Row
+def _whole(
+    wiring: Wiring, caller: Caller, asked: GalleryQuery, now: datetime, shown: dict[str, object]
+) -> str:
+    is_live = shown["first_page"] and not shown["asked"]
+    counts = wiring.facets.of(caller.project_id, since(now))
+    return render_template(
+        "gallery.html",
+        caller=caller,
+        **shown,
+        is_live=is_live,
+        jobs=[job_cell(row) for row in wiring.wall.under_way(caller.project_id, now)]
+        if is_live
+        else [],
+        menus=menus(asked, counts),
+        favourites=favourites(asked, counts),
+        narrowed=narrowed_to(asked),
+        parent=None if asked.parent is None else public_id(Kind.IMAGE, asked.parent),
+        base_url=wiring.settings.base_url,
+    )
+
+
+def _onward(wiring: Wiring, found: Page) -> dict[str, object]:
+    """Return the way to older images, and how far a search that stopped has come."""
+    if found.next_id is None:
+        return {"next": None, "searched_to": None}
     return {
-        **wiring.documents.image(row),
-        "page": url_for("gallery.image", image_id=public_id(Kind.IMAGE, row.id)),
-        "content": url_for("gallery.content", image_id=public_id(Kind.IMAGE, row.id)),
-        "thumbnail": url_for("gallery.small", image_id=public_id(Kind.IMAGE, row.id)),
+        "next": wiring.cursors.write("gallery", [found.next_id.hex]),
+        "searched_to": when(made_at(found.next_id)) if found.is_cut else None,
     }

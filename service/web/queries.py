@@ -5,12 +5,20 @@ from typing import Annotated, Literal, TypeVar
 from uuid import UUID
 
 from flask import request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from service.errors import FieldError, InvalidRequest
 from service.generation import suggest
 from service.ids import Kind, read_id
-from service.models import DeliveryStatus
+from service.models import DeliveryStatus, Size, read_tag
 from service.states import Status
 from service.steps.enqueue import Moment, field_errors
 
@@ -100,6 +108,14 @@ def _known(kind: Kind, text: str) -> UUID:
     return found
 
 
+def _as_kept(tag: str) -> str:
+    try:
+        return read_tag(tag)
+    except ValueError:
+        # no image has it
+        return tag
+
+
 #: What a query can hold; see the app for what happens to the rest.
 Text = Annotated[str, WithJsonSchema({"type": "string", "pattern": r"^[^\x00]*$"})]
 Name = Annotated[
@@ -119,6 +135,7 @@ Cursor = Annotated[
         description="The `next` of the page before; without it, the first page.",
     ),
 ]
+Tag = Annotated[Name, AfterValidator(_as_kept)]
 JobIdAsked = Annotated[UUID, BeforeValidator(_job_id), WithJsonSchema(id_schema(Kind.JOB))]
 ImageIdAsked = Annotated[UUID, BeforeValidator(_image_id), WithJsonSchema(id_schema(Kind.IMAGE))]
 
@@ -173,14 +190,31 @@ class MadeFromQuery(BaseModel):
     ] = None
 
 
-class ImageQuery(TimedQuery, MadeFromQuery):
-    """Which images."""
+class NarrowQuery(MadeFromQuery):
+    """To what images are narrowed, but for when they were made."""
 
     model: Annotated[Name | None, Field(description="Only those of this model.")] = None
+    tag: Annotated[Tag | None, Field(description="Only those with this tag.")] = None
+    favourite: Annotated[
+        Literal["true", "false"] | None,
+        Field(description="Only those that are, or are not, somebody's favourite."),
+    ] = None
+    size: Annotated[
+        Size | None,
+        Field(description="Only those of under one million pixels, under two million, or more."),
+    ] = None
     q: Annotated[
         Text,
-        Field(max_length=MAX_PROMPT_CHARS, description="Only those whose prompt holds this."),
+        Field(
+            max_length=MAX_PROMPT_CHARS,
+            description="Only those whose prompt holds this, in any case. A page of a search may "
+            "be short, or empty: `next` goes on with what is older.",
+        ),
     ] = ""
+
+
+class ImageQuery(TimedQuery, NarrowQuery):
+    """Which images."""
 
 
 class ContentQuery(BaseModel):

@@ -32,7 +32,19 @@ _NEVER_TAKEN = {ErrorCode.UPSTREAM_REJECTED, ErrorCode.EXPIRED, ErrorCode.INTERN
 
 def add_wording(routes: Blueprint) -> None:
     """Make the functions of this module filters of every template."""
-    for words in (age, clock, cost, cut, file_size, minute, parameter, price, span, under_way):
+    for words in (
+        age,
+        clock,
+        cost,
+        cut,
+        file_size,
+        in_credits,
+        minute,
+        parameter,
+        price,
+        span,
+        under_way,
+    ):
         routes.add_app_template_filter(words)
 
 
@@ -112,5 +124,9 @@ def price(credits_text: str | None) -> str:
     """Return `4.5 credits ($0.045)`, or nothing if the price is not known."""
     if credits_text is None:
         return ""
-    noun = "credit" if credits_text == "1" else "credits"
-    return f"{credits_text} {noun} (${Decimal(credits_text) / _CREDITS_PER_USD:f})"
+    return f"{in_credits(credits_text)} (${Decimal(credits_text) / _CREDITS_PER_USD:f})"
+
+
+def in_credits(credits_text: str) -> str:
+    """Return `1 credit` or `4.5 credits`."""
+    return f"{credits_text} {'credit' if credits_text == '1' else 'credits'}"

@@ -8,9 +8,10 @@ from service.generation import CATALOGUE
 from service.keys import Keys
 from service.projects import Projects
 from service.rates import Rates
-from service.steps.browse import Browse, Matching
+from service.steps.browse import Browse, Facets, Matching, Wall
 from service.steps.enqueue import Batches, Enqueue, Letters, Together
 from service.steps.explain import Explain
+from service.steps.label import Label
 from service.steps.tally import Tally
 from service.steps.upload import Upload
 from service.wiring.calling import Calling
@@ -75,6 +76,11 @@ class Asking(Calling):
         return Upload(self.database, spool, self.uploads, lifetime)
 
     @cached_property
+    def label(self) -> Label:
+        """Step: label."""
+        return Label(self.database)
+
+    @cached_property
     def browse(self) -> Browse:
         """Step: browse."""
         return Browse(self.database)
@@ -99,3 +105,13 @@ class Asking(Calling):
     def _probes(self) -> Probes:
         """How often a closed gate is tried."""
         return Probes(self.settings.breaker_probe_seconds, self.settings.account_probe_seconds)
+
+    @cached_property
+    def facets(self) -> Facets:
+        """Step: browse, by what images can be narrowed."""
+        return Facets(self.database)
+
+    @cached_property
+    def wall(self) -> Wall:
+        """Step: browse, what is under way."""
+        return Wall(self.database)

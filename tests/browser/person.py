@@ -130,10 +130,11 @@ class Person:
         self.page.get_by_role("main").get_by_role("button", name="Log in").click()
         self.page.get_by_role("button", name="Log out").wait_for()
 
-    def shoot(self, name: str) -> None:
+    def shoot(self, name: str, *, whole: bool = True) -> None:
         """Keep pictures of the page in every width and scheme, and find it without fault in each.
 
-        Without fault: nothing to scroll sideways, and nothing that axe finds.
+        Without fault: nothing to scroll sideways, and nothing that axe finds. A dialog covers the
+        window, so of a page under one the `whole` is not to be kept.
         """
         SHOTS.mkdir(parents=True, exist_ok=True)
         for scheme in SCHEMES:
@@ -141,7 +142,7 @@ class Person:
             for width_px in WIDTHS_PX:
                 self.page.set_viewport_size({"width": width_px, "height": HEIGHT_PX})
                 place = SHOTS / f"{name}-{width_px}-{scheme}.png"
-                self.page.screenshot(path=place, full_page=True)
+                self.page.screenshot(path=place, full_page=whole)
                 if self._scripted:
                     wide_px = self.page.evaluate("document.documentElement.scrollWidth")
                     assert wide_px <= width_px, f"{place.name} is {wide_px} wide"

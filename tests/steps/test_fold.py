@@ -181,7 +181,7 @@ def test_what_failed_in_doubt_and_succeeded_after_all_is_spent_on_its_picture(
     code = ErrorCode.SUBMISSION_UNCONFIRMED
     doubtful, late = (failed(wiring, key, code, cost_estimated=Decimal(n)) for n in (7, 20))
     failed(wiring, key, ErrorCode.UPSTREAM_ERROR, cost_estimated=Decimal(90))
-    put(wiring, late, status=Status.STORING)
+    put(wiring, late, status=Status.STORING, task_id="task")
     with wiring.database.transaction() as tx:
         assert wiring.moves.move(tx, late, Status.SUCCEEDED, "It came late")
     fold_all(wiring.fold)

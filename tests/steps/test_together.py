@@ -12,7 +12,7 @@ from service.errors import CreditsSpent, QueueFull
 from service.keys import NewKey
 from service.models import Project, jobs
 from service.states import ErrorCode, Status
-from service.steps.browse import Found, JobFilter, Span, matching
+from service.steps.browse import JobFilter, Matched, Span, matching
 from service.steps.enqueue import together
 from service.wiring import Wiring
 
@@ -37,7 +37,7 @@ def found(
     span: Span | None = None,
     *,
     most: int = 100,
-) -> Found:
+) -> Matched:
     return wiring.matching.find(project_id(wiring, key), only, states, most, span)
 
 

@@ -138,7 +138,7 @@ def test_pages_of_children_keep_to_their_parent(
     assert older is not None
     last = Page(browser.get(older))
     assert last.links("/images/") == [image_page(parent), image_page(oldest)]
-    assert last.links(r"/\?parent=") == [f"/?parent={name(parent)}"]
+    assert last.links(r"/\?parent=[^&]+$") == [f"/?parent={name(parent)}"]
     assert last.link("next") is None
 
 

@@ -11,7 +11,8 @@ from uuid import UUID
 from sqlalchemy import Row, Table, and_, select
 
 from service.database import Database, Transaction
-from service.errors import NotFound
+from service.errors import FieldError, NotFound
+from service.ids import Kind, public_id
 from service.models import (
     CallbackHost,
     Delivery,
@@ -21,28 +22,19 @@ from service.models import (
     jobs,
     uploads,
 )
-from service.removals import find_image
+from service.removals import find_image, gone_of
 from service.steps.browse.filters import (
     DeliveryFilter,
     ImageFilter,
     JobFilter,
     delivery_conditions,
-    image_conditions,
     job_conditions,
 )
-
-Rows = Sequence[Row[Any]]
+from service.steps.browse.pages import Page, Rows, page_of
+from service.steps.browse.search import Search
 
 #: Of a delivery, the latest: each is up to 2 KiB, and asked for again there is no end to them.
 MAX_TRIES_SHOWN = 100
-
-
-@dataclass(frozen=True)
-class Page:
-    """Some rows, and the id to go on from if there are more."""
-
-    rows: Rows
-    next_id: UUID | None
 
 
 @dataclass(frozen=True)
@@ -72,7 +64,7 @@ class Browse:
             wanted.append(jobs.c.id < before_id)
         with self.database.transaction() as tx:
             rows = tx.rows(_jobs().where(*wanted).order_by(jobs.c.id.desc()).limit(limit + 1))
-            page = _page(rows, limit)
+            page = page_of(rows, limit)
             return page, _images_of(tx, [row.id for row in page.rows])
 
     def events(self, project_id: UUID, job_id: UUID) -> Rows:
@@ -120,7 +112,7 @@ class Browse:
             wanted.append(Delivery.id < before_id)
         newest_first = _deliveries().where(*wanted).order_by(Delivery.id.desc())
         with self.database.transaction() as tx:
-            return _page(tx.rows(newest_first.limit(limit + 1)), limit)
+            return page_of(tx.rows(newest_first.limit(limit + 1)), limit)
 
     def delivery(self, project_id: UUID, delivery_id: UUID) -> tuple[Row[Any], Rows]:
         """Return a callback and every try of it.
@@ -140,7 +132,7 @@ class Browse:
             return row, tx.rows(tries.order_by(DeliveryAttempt.number))
 
     def image(self, project_id: UUID, image_id: UUID) -> Row[Any]:
-        """Return an image.
+        """Return an image, and its tags.
 
         Raises:
             Gone: it was deleted.
@@ -152,13 +144,24 @@ class Browse:
     def images(
         self, project_id: UUID, before_id: UUID | None, limit: int, only: ImageFilter
     ) -> Page:
-        """Return a page of images, newest first."""
-        wanted = [images.c.project_id == project_id, *image_conditions(only)]
-        if before_id is not None:
-            wanted.append(images.c.id < before_id)
-        newest_first = select(*images.c).where(*wanted).order_by(images.c.id.desc())
+        """Return a page of images with their tags, newest first; it may be short, see Page."""
+        return Search(self.database, project_id, only).page(before_id, limit)
+
+    def picked(self, project_id: UUID, ids: Collection[UUID]) -> tuple[Rows, set[UUID]]:
+        """Return some images in the order of their ids, and the ids of those that were deleted.
+
+        Raises:
+            NotFound: some are no images of this project; each of them is named.
+        """
+        mine = select(*images.c).where(images.c.id.in_(ids), images.c.project_id == project_id)
         with self.database.transaction() as tx:
-            return _page(tx.rows(newest_first.limit(limit + 1)), limit)
+            found = {row.id: row for row in tx.rows(mine)}
+            gone = gone_of(tx, project_id, [one for one in ids if one not in found])
+        names = [public_id(Kind.IMAGE, one) for one in ids if one not in gone and one not in found]
+        if names:
+            unknown = [FieldError("/image", f"{name} is not known") for name in names]
+            raise NotFound("There are no such images.", unknown)
+        return [found[one] for one in ids if one in found], gone
 
     def images_named(self, project_id: UUID, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
         """Return those of some images that are still there."""
@@ -202,8 +205,3 @@ def _deliveries() -> Any:  # noqa: ANN401 - a Select of many columns
         CallbackHost.probe_at,
     )
     return select(*Delivery.__table__.c, *shown).outerjoin(CallbackHost, host)
-
-
-def _page(rows: Rows, limit: int) -> Page:
-    shown = rows[:limit]
-    return Page(shown, shown[-1].id if len(rows) > limit else None)

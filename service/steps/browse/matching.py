@@ -42,7 +42,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Matched:
     """Jobs that can be acted on."""
 
     #: Newest first, as many as were asked for at most.
@@ -75,7 +75,7 @@ class Matching:
         states: Collection[Status],
         most: int,
         span: Span | None = None,
-    ) -> Found:
+    ) -> Matched:
         """Return the newest jobs in these states that match and can be acted on.
 
         `states` are some of queued, failed and canceled.
@@ -97,7 +97,7 @@ class Matching:
             seen = tx.first(counts)
             rows = tx.rows(newest.order_by(looked_at.c.id.desc()).limit(most))
         prices = [row.cost_estimated for row in rows]
-        return Found(
+        return Matched(
             ids=[row.id for row in rows],
             count=seen.count,
             is_cut=any(getattr(seen, status.name) == MAX_LOOKED_AT for status in states),
