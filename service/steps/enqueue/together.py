@@ -90,7 +90,6 @@ _WITHDRAWABLE = (
         jobs.c.project_id == bindparam("of_project"),
         jobs.c.id.in_(bindparam("some", expanding=True)),
         jobs.c.status == Status.QUEUED,
-        ~jobs.c.resubmitted,
     )
     .order_by(jobs.c.id)
     .with_for_update()
