@@ -175,6 +175,7 @@ def site(home: Path, jobs: int) -> Iterator[Site]:
         began = time.monotonic()
         with engine.connect() as connection:
             filled = fill(wiring, connection, jobs)
+            wiring.fold()
         engine.dispose()
         print(f"{jobs:,} jobs filled in {time.monotonic() - began:.0f} s", flush=True)
         command = "gunicorn service.web.wsgi:app --config service/web/gunicorn_conf.py"

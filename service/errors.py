@@ -7,6 +7,7 @@ ServiceError
 │  ├─ IdempotencyConflict ├─ NotCancelable  ├─ NotRetryable
 │  ├─ RateLimited         ├─ QueueFull      ├─ CreditsSpent
 │  └─ Busy
+│     └─ ZipsBusy
 ├─ RejectedWebhook        one answer for every reason; the reason is only logged
 ├─ TransientError         try again later
 │  ├─ FluxUnavailable     ├─ DownloadFailed  ├─ DatabaseUnavailable
@@ -171,6 +172,12 @@ class Busy(CallerError):
     status = 503
     code = "busy"
     title = "Too much at a time"
+
+
+class ZipsBusy(Busy):
+    """As many downloads of many images are under way as are sent at a time."""
+
+    title = "Other downloads are under way"
 
 
 class RejectedWebhook(ServiceError):

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     KEY = "key"
     BATCH = "bat"
     SHARE = "shr"
+    SESSION = "ses"
 
 
 #: By how much the clock of who made an id may be away from the database's: with more, callers would

@@ -17,7 +17,7 @@ from service.clock import seconds
 from service.database import Transaction
 from service.errors import Gone, NotFound
 from service.ids import Kind, public_id
-from service.models import Removal, images
+from service.models import Removal, images, tags_of_image
 from service.pictures import kept_beside
 
 #: Who deletes an image tries S3 itself; so much later anybody does.
@@ -54,20 +54,26 @@ class Owed:
 
 
 def find_image(tx: Transaction, project_id: UUID, image_id: UUID) -> Row[Any]:
-    """Return an image's row.
+    """Return an image's row, and its tags.
 
     Raises:
         Gone: it was deleted.
         NotFound: no such image in this project.
     """
     mine = (images.c.id == image_id, images.c.project_id == project_id)
-    row: Row[Any] | None = tx.first(select(*images.c).where(*mine))
+    row: Row[Any] | None = tx.first(select(*images.c, tags_of_image).where(*mine))
     if row is not None:
         return row
     removed = (Removal.image_id == image_id, Removal.project_id == project_id)
     if tx.first(select(Removal.image_id).where(*removed)):
         raise deleted(image_id)
     raise NotFound("There is no such image.")
+
+
+def gone_of(tx: Transaction, project_id: UUID, ids: Collection[UUID]) -> set[UUID]:
+    """Return those of some images that were deleted."""
+    removed = (Removal.image_id.in_(ids), Removal.project_id == project_id)
+    return {row.image_id for row in tx.rows(select(Removal.image_id).where(*removed))}
 
 
 def deleted(image_id: UUID) -> Gone:

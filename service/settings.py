@@ -90,7 +90,28 @@ class DatabaseSettings(BaseSettings):
         return SecretStr(f"postgresql+psycopg://{rest}")
 
 
-class Settings(DatabaseSettings):
+class PlaceSettings(BaseSettings):
+    """What a link to us needs."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
+
+    #: Where callers, browsers and Flux reach the web process.
+    public_url: str = ""
+    #: TCP port of the web process on this host.
+    port: Annotated[int, Field(ge=1, le=65535)] = 8080
+
+    @field_validator("public_url", mode="after")
+    @classmethod
+    def _public_address(cls, value: str) -> str:
+        return _web_address(value)
+
+    @property
+    def base_url(self) -> str:
+        """Where we are reached; the loopback address of this host unless PUBLIC_URL says more."""
+        return self.public_url or f"http://127.0.0.1:{self.port}"
+
+
+class Settings(DatabaseSettings, PlaceSettings):
     """The configuration; field `s3_bucket` is the variable `S3_BUCKET`, and so on."""
 
     #: Redis, Valkey or RabbitMQ; carries doorbells only.
@@ -101,12 +122,8 @@ class Settings(DatabaseSettings):
     s3_prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9!_.*'()-]+/)*$")] = ""
     #: One or more, comma separated, newest first; at least 32 characters each.
     secret_key: Annotated[list[SecretStr], NoDecode, Field(min_length=1)]
-    #: Where callers, browsers and Flux reach the web process.
-    public_url: str = ""
     #: Address the web process binds to; 0.0.0.0 where a proxy on another host is in front.
     host: str = "127.0.0.1"
-    #: TCP port of the web process on this host.
-    port: Annotated[int, Field(ge=1, le=65535)] = 8080
     #: Who is paid: cometapi, bfl, or the simulator; several, comma separated, by preference: a
     #: model goes to the first that serves it.
     flux_provider: Annotated[list[Provider], NoDecode, Field(min_length=1)] = [Provider.SIMULATOR]
@@ -187,11 +204,6 @@ class Settings(DatabaseSettings):
             raise ValueError("names a provider twice")
         return named
 
-    @field_validator("public_url", mode="after")
-    @classmethod
-    def _public_address(cls, value: str) -> str:
-        return _web_address(value)
-
     @field_validator("flux_api_url", mode="after")
     @classmethod
     def _base_addresses(cls, value: list[str]) -> list[str]:
@@ -222,11 +234,6 @@ class Settings(DatabaseSettings):
             )
             for provider, url, key in rows
         ]
-
-    @property
-    def base_url(self) -> str:
-        """Where we are reached; the loopback address of this host unless PUBLIC_URL says more."""
-        return self.public_url or f"http://127.0.0.1:{self.port}"
 
     @property
     def webhooks_wanted(self) -> bool:

@@ -81,7 +81,7 @@ def test_every_wrong_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(SettingsError) as failure:
         load(monkeypatch, PORT="x", SECRET_KEY=None, S3_PREFIX="a b/")
     said = str(failure.value).splitlines()
-    assert [line.partition(":")[0] for line in said] == ["S3_PREFIX", "SECRET_KEY", "PORT"]
+    assert [line.partition(":")[0] for line in said] == ["PORT", "S3_PREFIX", "SECRET_KEY"]
 
 
 @pytest.mark.parametrize("provider", ["cometapi", "bfl"])

@@ -30,6 +30,21 @@ def keys_alone() -> Iterator["Keys"]:
         yield Keys(database)
 
 
+def base_url() -> str:
+    """Return where browsers find the service whose keys `keys_alone` reaches.
+
+    Raises:
+        click.ClickException: PUBLIC_URL or PORT cannot be one.
+    """
+    from service.settings import PlaceSettings  # noqa: PLC0415 - as below
+
+    own: str | None = None if os.environ.get("DATABASE_URL") else dev_json().get("url")
+    try:
+        return own or PlaceSettings().base_url
+    except ValueError:
+        raise click.ClickException("PUBLIC_URL or PORT cannot be an address") from None
+
+
 @contextmanager
 def projects_alone() -> Iterator["Projects"]:
     """Reach the projects; nothing but the database is needed.

@@ -1,12 +1,15 @@
 """`darkroom keys`: API keys, made and revoked beside the service by whoever has its environment."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from service.cli.inside import keys_alone
+from service.cli.connection import dev_json
+from service.cli.inside import base_url, keys_alone
 from service.cli.show import json_option, show_json, show_table
+from service.errors import UnknownCaller
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -88,6 +91,25 @@ def revoke(key_id: str) -> None:
     click.echo("revoked")
 
 
+@keys.command()
+@click.argument("key_id", metavar="[ID]", required=False)
+@json_option
+def link(key_id: str | None, *, as_json: bool) -> None:
+    """Print a link that logs one browser in, once, within ten minutes.
+
+    Without an ID it is for DARKROOM_API_KEY, else for the key that `darkroom up` left.
+    """
+    with keys_alone() as inside:
+        token = inside.links.create(key_id or _own_key(inside))
+        if token is None:
+            raise click.ClickException("there is no such active key")
+        found = f"{base_url()}/login/{token}"
+    if as_json:
+        show_json({"url": found})
+    else:
+        click.echo(found)
+
+
 @keys.command("rotate-callback-secret")
 @click.option("--project", default="default", show_default=True)
 @json_option
@@ -110,6 +132,18 @@ def retire_callback_secret(project: str) -> None:
     with keys_alone() as inside:
         retired = inside.retire_callback_secret(_project(inside, project))
     click.echo("only the newest signs" if retired else "there is only one")
+
+
+def _own_key(inside: "Keys") -> str:
+    from service.ids import Kind, public_id  # noqa: PLC0415 - only this command needs it
+
+    api_key = os.environ.get("DARKROOM_API_KEY", "").strip() or dev_json().get("api_key", "")
+    if not api_key:
+        raise click.UsageError("name a key: its ID is in `darkroom keys list`")
+    try:
+        return public_id(Kind.KEY, inside.caller(api_key).key_id)
+    except UnknownCaller:
+        raise click.ClickException("there is no such active key") from None
 
 
 def _project(inside: "Keys", name: str) -> "UUID":

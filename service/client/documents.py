@@ -29,6 +29,8 @@ class Image(JobImage):
     prompt: str
     #: What Flux made of the prompt, where it says so and it differs.
     revised_prompt: str | None
+    favourite: bool
+    tags: list[str]
     parent_image_ids: list[str]
     urls: dict[str, str]
 

@@ -52,6 +52,13 @@ class ImageRow(Protocol):
     parent_image_ids: list[UUID]
 
 
+class LabelledImageRow(ImageRow, Protocol):
+    """An image with what people call it."""
+
+    is_favourite: bool
+    tags: list[str]
+
+
 @dataclass(frozen=True)
 class Documents:
     """Renders rows; knows where we are reached and how an image's URL is presigned."""
@@ -115,7 +122,7 @@ class Documents:
             },
         }
 
-    def image(self, row: ImageRow) -> Document:
+    def image(self, row: LabelledImageRow) -> Document:
         """Return an image as `/v1/images` shows it."""
         image_id = public_id(Kind.IMAGE, row.id)
         place = f"{self.base_url}/v1/images/{image_id}"
@@ -126,6 +133,8 @@ class Documents:
             "model": row.model,
             "prompt": row.prompt,
             "revised_prompt": row.revised_prompt,
+            "favourite": row.is_favourite,
+            "tags": row.tags,
             "parent_image_ids": _image_ids(row.parent_image_ids),
             **self._job_image(row),
             "urls": {

@@ -89,17 +89,22 @@ class Welcome:
             status, _ = self._request("GET", "/v1/jobs?limit=1", keys["api_key"])
             if status == HTTPStatus.OK:
                 return keys
-        done = subprocess.run(
-            [sys.executable, "-m", "service", "keys", "create", "--project", "default", "--json"],
-            env=self._environment,
-            cwd=Path(__file__).parents[2],
-            capture_output=True,
-            check=False,
-        )
+        done = self._command("create", "--project", "default", "--json")
         if done.returncode != 0:
-            raise StartFailed(f"no API key: {done.stderr.decode(errors='replace').strip()}")
+            raise StartFailed(f"no API key: {done.stderr.strip()}")
         made: dict[str, str] = json.loads(done.stdout)
         return made
+
+    def _command(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "service", "keys", *arguments],
+            env={**self._environment, **variables},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
 
     def _developer(self, keys: Mapping[str, str]) -> dict[str, object]:
         found = self._environment
@@ -162,9 +167,12 @@ class Welcome:
 
     def _directions(self, key: str) -> list[str]:
         url = self._environment["PUBLIC_URL"]
+        link = self._command("link", DARKROOM_API_KEY=key)
+        # without a link the key itself opens the gallery
+        way_in = f"{link.stdout.strip()} (once, for ten minutes)" if link.returncode == 0 else key
         return [
             f"Gallery    {url}/",
-            f"Log in     {key}",
+            f"Log in     {way_in}",
             f"Details    {_short(self._home / DEV_FILE)}",
             "",
             "A next job:",

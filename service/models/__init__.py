@@ -9,6 +9,7 @@ from typing import cast
 from sqlalchemy import Table
 
 from service.models.batches import Batch
+from service.models.hours import LONG_AGO, Fold, Hour
 from service.models.jobs import (
     Attempt,
     CallbackForm,
@@ -18,7 +19,13 @@ from service.models.jobs import (
     Job,
     JobEvent,
 )
-from service.models.labels import MAX_TAGS_PER_IMAGE, ImageTag, read_tag
+from service.models.labels import (
+    MAX_TAG_CHARS,
+    MAX_TAGS_PER_IMAGE,
+    ImageTag,
+    read_tag,
+    tags_of_image,
+)
 from service.models.removals import Removal, Share
 from service.models.results import (
     HELD_PULSE,
@@ -34,13 +41,16 @@ from service.models.results import (
     Pulse,
 )
 from service.models.schema import Base
+from service.models.sessions import BrowserSession, LoginLink
 from service.models.sizes import SIZE_NUMBER, Size
 from service.models.tenants import ApiKey, Project, RequestCount, Scope, Spending
 from service.models.uploads import Upload
 
 __all__ = [
     "HELD_PULSE",
+    "LONG_AGO",
     "MAX_TAGS_PER_IMAGE",
+    "MAX_TAG_CHARS",
     "SIZE_NUMBER",
     "SPOOL_PULSE",
     "ApiKey",
@@ -48,6 +58,7 @@ __all__ = [
     "Balance",
     "Base",
     "Batch",
+    "BrowserSession",
     "CallbackForm",
     "CallbackHost",
     "Delivery",
@@ -56,12 +67,15 @@ __all__ = [
     "Deployment",
     "Ending",
     "FluxWebhook",
+    "Fold",
     "Gate",
     "HeardBy",
+    "Hour",
     "Image",
     "ImageTag",
     "Job",
     "JobEvent",
+    "LoginLink",
     "Project",
     "Pulse",
     "Removal",
@@ -75,6 +89,7 @@ __all__ = [
     "images",
     "jobs",
     "read_tag",
+    "tags_of_image",
     "uploads",
 ]
 

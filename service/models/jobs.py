@@ -179,6 +179,14 @@ class Job(Base):
             postgresql_where=text("metadata <> '{}'"),
         ),
         Index("ix_jobs_batch", "batch_id", "status", postgresql_where=text("batch_id IS NOT NULL")),
+        Index("ix_jobs_retries", "retry_of", postgresql_where=text("retry_of IS NOT NULL")),
+        Index(
+            "ix_jobs_listing_error",
+            "project_id",
+            "error_code",
+            text("id DESC"),
+            postgresql_where=text("error_code IS NOT NULL"),
+        ),
         Index("ix_jobs_unsettled", "id", postgresql_where=text("is_unsettled")),
     )
 

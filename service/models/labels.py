@@ -3,9 +3,10 @@
 import unicodedata
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import ARRAY, ForeignKey, Index, Text, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.models.results import Image
 from service.models.schema import Base
 
 MAX_TAG_CHARS = 40
@@ -25,6 +26,17 @@ class ImageTag(Base):
     tag: Mapped[str] = mapped_column(primary_key=True)
 
     __table_args__ = (Index("ix_image_tags_listing", "project_id", "tag", text("image_id DESC")),)
+
+
+#: The tags of the image that a statement selects, in their order: a column beside its own.
+tags_of_image = func.array(
+    select(ImageTag.tag)
+    .where(ImageTag.image_id == Image.id)
+    .order_by(ImageTag.tag)
+    .correlate(Image)
+    .scalar_subquery(),
+    type_=ARRAY(Text),
+).label("tags")
 
 
 def read_tag(said: str) -> str:

@@ -190,6 +190,7 @@ class Ending(Base):
     __table_args__ = (
         Index("ix_endings_told", "project_id", "position", unique=True),
         Index("ix_endings_new", "project_id", "at", postgresql_where=text("position IS NULL")),
+        Index("ix_endings_at", "at"),
     )
 
 
@@ -206,6 +207,15 @@ class CallbackHost(Base):
     #: When it is tried again; null unless it has been failing for long.
     probe_at: Mapped[datetime | None]
     reason: Mapped[str | None]
+
+    __table_args__ = (
+        Index(
+            "ix_callback_hosts_failing",
+            "project_id",
+            "failing_since",
+            postgresql_where=text("failing_since IS NOT NULL"),
+        ),
+    )
 
 
 #: Of each spool of results: when a worker of its host last looked after it, `spool:{id}`.

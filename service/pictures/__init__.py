@@ -1,6 +1,6 @@
 """Looking into image bytes without trusting them, and drawing a small copy."""
 
-from service.pictures.files import MAX_IMAGE_PIXELS, Picture, Spooled, look_into
+from service.pictures.files import MAX_IMAGE_PIXELS, Picture, Spooled, extension_of, look_into
 from service.pictures.names import SIDECAR, THUMBNAIL, kept_beside
 from service.pictures.thumbnails import CONTENT_TYPE as THUMBNAIL_CONTENT_TYPE
 from service.pictures.thumbnails import thumbnail
@@ -24,6 +24,7 @@ __all__ = [
     "THUMBNAIL_CONTENT_TYPE",
     "Picture",
     "Spooled",
+    "extension_of",
     "kept_beside",
     "look_into",
     "thumbnail",

@@ -34,6 +34,7 @@ KINDS = {
     "PNG": ("image/png", "png"),
     "WEBP": ("image/webp", "webp"),
 }
+_EXTENSIONS = dict(KINDS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,11 @@ class Spooled:
     path: Path
     sha256: str
     bytes: int
+
+
+def extension_of(content_type: str) -> str:
+    """Return how the name of a file of this type ends, without the dot."""
+    return _EXTENSIONS.get(content_type, "bin")
 
 
 def look_into(source: Path | bytes) -> Picture:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, Select, func, insert, select, update
 
 from service.clock import seconds
 from service.database import Database
@@ -54,12 +54,15 @@ class Share:
             Gone: the image was deleted.
             NotFound: no such image in this project.
         """
-        theirs = select(*Link.__table__.c).where(
-            Link.image_id == image_id, Link.project_id == project_id
-        )
         with self.database.transaction() as tx:
             find_image(tx, project_id, image_id)
-            return tx.rows(theirs.order_by(Link.id.desc()).limit(MAX_LISTED))
+            return tx.rows(_links(project_id, image_id))
+
+    def living(self, project_id: UUID, image_id: UUID) -> list[Row[Any]]:
+        """Return the links by which others see an image now, newest first."""
+        alive = (Link.revoked_at.is_(None), Link.expires_at > func.now())
+        with self.database.transaction() as tx:
+            return tx.rows(_links(project_id, image_id).where(*alive))
 
     def revoke(self, project_id: UUID, image_id: UUID, share_id: UUID) -> None:
         """End a link at once; one that was revoked before stays as it was.
@@ -94,3 +97,10 @@ class Share:
             if link.is_over:
                 raise Gone("This link has ended.")
             return link, find_image(tx, link.project_id, link.image_id)
+
+
+def _links(project_id: UUID, image_id: UUID) -> Select[Any]:
+    theirs = select(*Link.__table__.c).where(
+        Link.image_id == image_id, Link.project_id == project_id
+    )
+    return theirs.order_by(Link.id.desc()).limit(MAX_LISTED)

@@ -9,26 +9,34 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from werkzeug.exceptions import BadRequest
 
 from service.ids import new_id
+from service.keys import SESSION_SECONDS
 from service.logs import get_log
 from service.web import waiting
+from service.web.account import account_blueprint
 from service.web.batches import batches_blueprint
 from service.web.big_bodies import register_places
 from service.web.callbacks import callbacks_blueprint
+from service.web.compare import compare_blueprint
 from service.web.deliveries import deliveries_blueprint
+from service.web.downloads import downloads_blueprint
 from service.web.events import events_blueprint
+from service.web.facts import facts_blueprint
 from service.web.flux import Form, flux_blueprint, samples_blueprint
-from service.web.forms import form_token
+from service.web.forms import form_token, is_logged_in
 from service.web.gallery import gallery_blueprint
 from service.web.health import health_blueprint
 from service.web.images import images_blueprint
 from service.web.jobs import jobs_blueprint
 from service.web.login import login_blueprint
 from service.web.models import models_blueprint
+from service.web.new import new_blueprint
 from service.web.openapi.routes import openapi_blueprint
 from service.web.operation import add_rate_headers
+from service.web.overview import overview_blueprint
 from service.web.parsing import MAX_BODY_BYTES
 from service.web.problems import register_errors
 from service.web.projects import projects_blueprint
+from service.web.selection import selection_blueprint
 from service.web.shares import shared_blueprint, shares_blueprint
 from service.web.streams import streams_blueprint
 from service.web.timeline import timeline_blueprint
@@ -36,7 +44,6 @@ from service.web.uploads import uploads_blueprint
 from service.web.webhooks import webhooks_blueprint
 from service.wiring import Wiring
 
-SESSION_LIFETIME = timedelta(days=14)
 #: Probes come every few seconds; a line for each would bury the others.
 _QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 #: A caller's own X-Request-Id is used if it is safe wherever ids are written.
@@ -58,11 +65,13 @@ def create_app(wiring: Wiring) -> Flask:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=wiring.settings.base_url.startswith("https://"),
-        PERMANENT_SESSION_LIFETIME=SESSION_LIFETIME,
+        PERMANENT_SESSION_LIFETIME=timedelta(seconds=SESSION_SECONDS),
+        # it says the same as long as it lives, and an answer that comes late must not bring it back
+        SESSION_REFRESH_EACH_REQUEST=False,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         BASE_URL=wiring.settings.base_url,
     )
-    app.jinja_env.globals["form_token"] = form_token
+    app.jinja_env.globals.update(form_token=form_token, is_logged_in=is_logged_in)
     app.json.sort_keys = False  # type: ignore[attr-defined] # of the default provider
     app.json.ensure_ascii = False  # type: ignore[attr-defined] # likewise
     watchers = waiting.Waiting(
@@ -86,9 +95,16 @@ def create_app(wiring: Wiring) -> Flask:
     app.register_blueprint(webhooks_blueprint(wiring.receive))
     app.register_blueprint(health_blueprint(wiring))
     app.register_blueprint(gallery_blueprint(wiring))
+    app.register_blueprint(facts_blueprint(wiring))
+    app.register_blueprint(compare_blueprint(wiring))
+    app.register_blueprint(downloads_blueprint(wiring))
+    app.register_blueprint(selection_blueprint(wiring))
     app.register_blueprint(timeline_blueprint(wiring))
+    app.register_blueprint(new_blueprint(wiring))
+    app.register_blueprint(overview_blueprint(wiring))
     app.register_blueprint(openapi_blueprint())
     app.register_blueprint(login_blueprint(wiring.keys))
+    app.register_blueprint(account_blueprint(wiring))
     register_errors(app)
     register_places(app)
     app.before_request(_begin)

@@ -1,12 +1,10 @@
 """Who asks: a program by its API key, a person by the cookie that the key was traded for."""
 
-from uuid import UUID
-
-from flask import Request, session
+from flask import Request, g, session
 
 from service.errors import UnknownCaller
 from service.keys import Caller, Keys
-from service.web.forms import form_token
+from service.web.forms import SESSION, form_token, is_logged_in
 
 _BEARER = "bearer "
 
@@ -36,26 +34,37 @@ def flux_key(request: Request, keys: Keys) -> Caller:
     return keys.caller(text[len(_BEARER) :].strip() if text.lower().startswith(_BEARER) else text)
 
 
-def log_in(caller: Caller) -> None:
-    """Remember a person in a fresh signed cookie."""
-    session.clear()
+def log_in(keys: Keys, token: str) -> None:
+    """Give the browser a fresh signed cookie with a session's token; one that it had ends."""
+    log_out(keys)
     session.permanent = True
-    session["key"] = caller.key_id.hex
+    session[SESSION] = token
     # now, as two pages that are loaded at once would each make one
     form_token()
+
+
+def log_out(keys: Keys) -> None:
+    """End the browser's session, so that a copy of its cookie is worth nothing either."""
+    if is_logged_in():
+        keys.sessions.end(session[SESSION])
+    session.clear()
 
 
 def person(keys: Keys) -> Caller:
     """Return who is logged in.
 
     Raises:
-        UnknownCaller: nobody, or with a key that was revoked since.
+        UnknownCaller: nobody, or somebody whose session or key has ended since.
     """
-    key_id = session.get("key")
-    try:
-        caller = keys.caller_with(UUID(hex=key_id)) if isinstance(key_id, str) else None
-    except ValueError:
-        caller = None
+    caller = keys.sessions.caller(session[SESSION]) if is_logged_in() else None
     if caller is None:
         raise UnknownCaller("Log in with an API key.")
+    # an error that is met on the way is still shown below this person's header
+    g.caller = caller
     return caller
+
+
+def this_session() -> str:
+    """Return the token of a person who is logged in."""
+    token: str = session[SESSION]
+    return token

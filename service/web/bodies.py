@@ -31,6 +31,22 @@ def read_as(request: Request, model: type[Body], refusal: str = "Nothing was cha
         raise InvalidRequest(refusal, field_errors(error, model)) from None
 
 
+def read_form(request: Request, model: type[Body]) -> Body:
+    """Return the fields of a page's form as a model; others that it has are not looked at.
+
+    Raises:
+        InvalidRequest: a field is there twice or has the wrong shape; every error is named.
+    """
+    refusal, said = "Nothing was changed.", request.form
+    twice = [name for name in model.model_fields if len(said.getlist(name)) > 1]
+    if twice:
+        raise InvalidRequest(refusal, [FieldError(f"/{name}", "once only") for name in twice])
+    try:
+        return model.model_validate(said.to_dict())
+    except ValidationError as error:
+        raise InvalidRequest(refusal, field_errors(error, model)) from None
+
+
 def asking(caller: Caller) -> Asking:
     """Return on whose behalf a job is handed in."""
     return Asking(caller.project_id, caller.callback_url, caller.callback_events)
@@ -61,9 +77,18 @@ def read_idempotency_key(request: Request) -> str | None:
     key = said.strip()
     if len(key) > 1 and key[0] == key[-1] == '"':
         key = key[1:-1]
+    return usable_key(key, "/headers/Idempotency-Key")
+
+
+def usable_key(key: str, pointer: str) -> str:
+    """Return an idempotency key that stood at `pointer`.
+
+    Raises:
+        InvalidRequest: it is not usable.
+    """
     if not _KEY.fullmatch(key):
         raise InvalidRequest(
             "The Idempotency-Key is not usable.",
-            [FieldError("/headers/Idempotency-Key", "1 to 255 printable ASCII characters")],
+            [FieldError(pointer, "1 to 255 printable ASCII characters")],
         )
     return key

@@ -35,6 +35,8 @@ WAITING = 240
 WAIT_SECONDS = 15.0
 #: Of the places, how many those may take at a time who stepped aside; many may come back at once.
 RETURNING_PLACES = 4
+#: Zips that one process sends at a time. Each takes as long as its client, and none of the places.
+ZIPS = 2
 #: Threads that callers cannot take.
 RESERVED = 8
 #: What runs on them.
@@ -46,7 +48,7 @@ _PLACE = "darkroom.place"
 
 def threads() -> int:
     """Return how many threads a process needs."""
-    return PLACES + WAITING + waiting.PLACES + RESERVED
+    return PLACES + WAITING + waiting.PLACES + ZIPS + RESERVED
 
 
 class Bulkhead:

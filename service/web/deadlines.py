@@ -52,3 +52,17 @@ class Deadlines:
 
 #: Those of this process.
 DEADLINES = Deadlines()
+
+
+def taken_in_time(
+    pieces: Iterator[bytes], connection: socket.socket | None, seconds: float
+) -> Iterator[bytes]:
+    """Yield the same; a client that takes longer for one of them loses its connection."""
+    if connection is None:
+        yield from pieces
+        return
+    for piece in pieces:
+        with DEADLINES.taking(connection, seconds):
+            yield piece
+    # the end of the answer is written when this is over; gunicorn's thread then lifts it
+    DEADLINES.to_take(connection, seconds)

@@ -4,12 +4,18 @@ import hmac
 import secrets
 from urllib.parse import urlsplit
 
-from flask import Request, session
+from flask import request, session
 from werkzeug.exceptions import Forbidden
 
-#: The hidden field of every form.
+from service.web.ways import origins
+
+#: The hidden field of every form, and the header of what a script sends without one.
 FIELD = "form_token"
+HEADER = "X-Form-Token"
+#: What the cookie holds of whoever is logged in: the token of a session.
+SESSION = "session"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_LOG_INS = frozenset({"login.login", "login.use_link"})
 
 
 def form_token() -> str:
@@ -18,7 +24,17 @@ def form_token() -> str:
     return token
 
 
-def refuse_foreign_form(request: Request, base_url: str) -> None:
+def is_logged_in() -> bool:
+    """Whether the cookie names a session, which may have ended."""
+    return SESSION in session
+
+
+def is_script() -> bool:
+    """Whether a script of a page asks, which puts the answer into it."""
+    return "HX-Request" in request.headers
+
+
+def refuse_foreign_form() -> None:
     """Refuse what would change something and was not sent by a page of ours.
 
     Raises:
@@ -26,17 +42,17 @@ def refuse_foreign_form(request: Request, base_url: str) -> None:
     """
     if request.method in _READING:
         return
-    _refuse_other_sites(request, base_url)
-    # whoever is not logged in has no session to act in: what the log-in takes is the key itself
-    if "key" in session and request.endpoint != "login.login":
-        said = request.form.get(FIELD, "")
+    _refuse_other_sites()
+    # whoever is not logged in has no session to act in: what a log-in takes is the key itself
+    if is_logged_in() and request.endpoint not in _LOG_INS:
+        said = request.form.get(FIELD) or request.headers.get(HEADER, "")
         if not hmac.compare_digest(said.encode(), form_token().encode()):
             raise Forbidden("This form is out of date. Load its page again.")
 
 
-def _refuse_other_sites(request: Request, base_url: str) -> None:
+def _refuse_other_sites() -> None:
     """Heed everything that a browser says about where a form came from; programs say nothing."""
-    ours = {urlsplit(base_url)[:2], urlsplit(request.host_url)[:2]}
+    ours = origins()
     named = [request.headers.get(name) for name in ("Origin", "Referer")]
     try:
         is_ours = all(urlsplit(place)[:2] in ours for place in named if place is not None)

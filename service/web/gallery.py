@@ -1,4 +1,4 @@
-"""The gallery and a page per image. They work without JavaScript."""
+"""The gallery. It works without JavaScript."""
 
 from datetime import UTC, datetime
 
@@ -8,7 +8,6 @@ from service.documents import when
 from service.ids import Kind, made_at, public_id
 from service.keys import Caller
 from service.steps.browse import Page
-from service.web.auth import person
 from service.web.gallery_query import (
     GalleryQuery,
     arguments,
@@ -19,11 +18,10 @@ from service.web.gallery_query import (
     read_gallery_query,
     since,
 )
-from service.web.images import image_content, image_thumbnail, known_image
+from service.web.image_page import add_image_page
 from service.web.login import guard_pages, page_for
 from service.web.paging import read_cursor
 from service.web.queries import only_one
-from service.web.tiles import lineage
 from service.web.wall import image_cell, job_cell, news
 from service.wiring import Wiring
 
@@ -31,7 +29,7 @@ IMAGES_PER_PAGE = 48
 
 
 def gallery_blueprint(wiring: Wiring) -> Blueprint:
-    """Return the pages of images."""
+    """Return the gallery, and the page of each image."""
     routes = Blueprint("gallery", __name__)
     guard_pages(routes, wiring.object_store.origin)
     page = page_for(wiring.keys)
@@ -45,7 +43,7 @@ def gallery_blueprint(wiring: Wiring) -> Blueprint:
             caller.project_id, cursor, IMAGES_PER_PAGE, image_filter(asked, now)
         )
         shown = {
-            "images": [image_cell(wiring, row) for row in found.rows],
+            "images": [image_cell(row) for row in found.rows],
             "first_page": cursor is None,
             "asked": arguments(asked),
             **_onward(wiring, found),
@@ -63,27 +61,7 @@ def gallery_blueprint(wiring: Wiring) -> Blueprint:
     def changes(caller: Caller) -> str:
         return news(wiring, caller)
 
-    @routes.get("/images/<image_id>")
-    @page
-    def image(caller: Caller, image_id: str) -> str:
-        row = wiring.browse.image(caller.project_id, known_image(image_id))
-        job, _ = wiring.browse.job(caller.project_id, row.job_id)
-        return render_template(
-            "image.html",
-            caller=caller,
-            image=image_cell(wiring, row),
-            lineage=lineage(wiring, row),
-            job=wiring.documents.job(job, [row]),
-        )
-
-    @routes.get("/images/<image_id>/content")
-    def content(image_id: str) -> Response:
-        return image_content(wiring, person(wiring.keys), image_id, proxied=True)
-
-    @routes.get("/images/<image_id>/thumbnail")
-    def small(image_id: str) -> Response:
-        return image_thumbnail(wiring, person(wiring.keys), image_id)
-
+    add_image_page(routes, page, wiring)
     return routes
 
 

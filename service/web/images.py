@@ -1,17 +1,21 @@
 """`/v1/images`: what was stored, its bytes and its thumbnail, and that it be deleted."""
 
 import io
+from typing import Annotated
 from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request, send_file
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.documents import IMAGE_URL_LIFETIME_SECONDS
 from service.errors import Gone, NotFound
 from service.ids import Kind, read_id
 from service.keys import Caller
-from service.models import Scope
+from service.models import MAX_TAGS_PER_IMAGE, Scope
 from service.pictures import THUMBNAIL_CONTENT_TYPE
 from service.steps.browse import ImageFilter
+from service.steps.label import Change, Tag
+from service.web.bodies import read_as
 from service.web.openapi.answers import Image, ImagePage
 from service.web.openapi.answers_beside import Problem
 from service.web.openapi.types import IMAGE_TYPES, PROBLEM_TYPE
@@ -40,6 +44,16 @@ STORED_BYTES = {
 _ELSEWHERE = Answer(
     "A fresh presigned URL of the image in the bucket.", headers=("Location",), media_types=()
 )
+
+
+class ImageBody(BaseModel):
+    """Body of `PATCH /v1/images/{id}`; what is left out or null stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    favourite: bool | None = None
+    #: These and no others; each is kept trimmed and in lower case.
+    tags: Annotated[list[Tag], Field(max_length=MAX_TAGS_PER_IMAGE)] | None = None
 
 
 def images_blueprint(wiring: Wiring) -> Blueprint:
@@ -84,6 +98,21 @@ def images_blueprint(wiring: Wiring) -> Blueprint:
     def one(caller: Caller, image_id: str) -> Response:
         row = wiring.browse.image(caller.project_id, known_image(image_id))
         return jsonify(wiring.documents.image(row))
+
+    @routes.patch("/<image_id>")
+    @api.operation(
+        Scope.MANAGE,
+        "Mark an image as a favourite, and say its tags",
+        description="Tags are 1 to 40 printable characters, kept trimmed and in lower case.",
+        body=ImageBody,
+        answers={200: Answer("The image as it is now.", Image)},
+        errors=(NotFound, Gone),
+    )
+    def label(caller: Caller, image_id: str) -> Response:
+        found, wanted = known_image(image_id), read_as(request, ImageBody)
+        change = Change(wanted.favourite, wanted.tags or (), is_whole=wanted.tags is not None)
+        wiring.label(caller.project_id, [found], change)
+        return jsonify(wiring.documents.image(wiring.browse.image(caller.project_id, found)))
 
     @routes.delete("/<image_id>")
     @api.operation(

@@ -1,12 +1,12 @@
-"""Logging in with an API key, and what all pages share."""
+"""Logging in, with an API key or by a link, and what all pages share."""
 
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 
 from flask import (
     Blueprint,
     Response,
-    current_app,
     redirect,
     render_template,
     request,
@@ -16,9 +16,10 @@ from flask import (
 from werkzeug.wrappers import Response as BaseResponse
 
 from service.errors import UnknownCaller
-from service.keys import Caller, Keys
-from service.web.auth import log_in, person
-from service.web.forms import refuse_foreign_form
+from service.keys import LINK_SECONDS, Caller, Keys
+from service.web.auth import log_in, log_out, person
+from service.web.forms import is_script, refuse_foreign_form
+from service.web.ways import came_from, own_path
 from service.web.wording import add_wording
 
 View = Callable[..., str | BaseResponse]
@@ -40,14 +41,29 @@ def login_blueprint(keys: Keys) -> Blueprint:
         try:
             caller = keys.caller(request.form.get("api_key", "").strip())
         except UnknownCaller:
-            return render_template("login.html", wrong=True, next=_next()), 401
-        log_in(caller)
-        return redirect(_next(), 303)
+            page = render_template("login.html", wrong=True, next=_next())
+            return page, HTTPStatus.UNAUTHORIZED
+        log_in(keys, keys.sessions.begin(caller.key_id))
+        return redirect(_next(), HTTPStatus.SEE_OTHER)
+
+    # whoever looks ahead at links, such as a chat that draws a preview, must not use it up
+    @routes.get("/login/<token>")
+    def link(token: str) -> str | tuple[str, int]:
+        project = keys.links.project(token)
+        return _no_link() if project is None else render_template("link.html", project=project)
+
+    @routes.post("/login/<token>")
+    def use_link(token: str) -> BaseResponse | tuple[str, int]:
+        begun = keys.links.use(token)
+        if begun is None:
+            return _no_link()
+        log_in(keys, begun)
+        return redirect("/", HTTPStatus.SEE_OTHER)
 
     @routes.post("/logout")
     def logout() -> BaseResponse:
-        session.clear()
-        return redirect(url_for("login.form"), 303)
+        log_out(keys)
+        return redirect(url_for("login.form"), HTTPStatus.SEE_OTHER)
 
     return routes
 
@@ -61,7 +77,7 @@ def page_for(keys: Keys) -> Callable[[View], Page]:
             try:
                 caller: Caller = person(keys)
             except UnknownCaller:
-                return redirect(url_for("login.form", next=request.full_path.rstrip("?")), 303)
+                return _to_login()
             return view(caller, **place)
 
         return shown
@@ -74,10 +90,7 @@ def guard_pages(routes: Blueprint, *image_origins: str) -> None:
 
     And let nobody but our own forms change anything.
     """
-
-    @routes.before_request
-    def refuse_foreign() -> None:
-        refuse_foreign_form(request, current_app.config["BASE_URL"])
+    routes.before_request(refuse_foreign_form)
 
     @routes.after_request
     def guard(answer: Response) -> Response:
@@ -99,8 +112,22 @@ def guarded(answer: Response, *image_origins: str) -> Response:
     return answer
 
 
+def _to_login() -> BaseResponse:
+    """Lead to the log-in, and from there back; a form is then to be sent again."""
+    session.clear()
+    if is_script():
+        # it would follow a redirect by itself, and put the log-in in the midst of its page
+        place = url_for("login.form", next=came_from())
+        return Response(status=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": place})
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else came_from()
+    return redirect(url_for("login.form", next=wanted), HTTPStatus.SEE_OTHER)
+
+
+def _no_link() -> tuple[str, int]:
+    page = render_template("no_link.html", minutes=LINK_SECONDS // 60)
+    return page, HTTPStatus.GONE
+
+
 def _next() -> str:
-    """Return where to go after the log-in: a path of ours, never another site."""
-    wanted = request.values.get("next", "/")
-    safe = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
-    return wanted if safe and wanted.isprintable() else "/"
+    """Return where to go after the log-in."""
+    return own_path(request.values.get("next", "/")) or "/"

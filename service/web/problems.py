@@ -5,7 +5,7 @@ Below the paths of Flux's own API it is said as upstream says it.
 
 from http import HTTPStatus
 
-from flask import Flask, Response, json, render_template, request
+from flask import Flask, Response, json, request
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped] # no types there
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
@@ -19,15 +19,9 @@ from service.errors import (
 )
 from service.logs import get_log
 from service.web.flux_problems import flux_problem, speaks_flux
-from service.web.login import guarded
+from service.web.problem_pages import problem_page
 
 RETRY_AFTER_SECONDS = 2
-
-#: What a person reads where the detail is written for programs.
-_PAGE_DETAILS: dict[int, str] = {
-    HTTPStatus.INTERNAL_SERVER_ERROR: "The fault is logged. Nothing that was stored is touched.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "Nothing was lost. Try again in a moment.",
-}
 
 log = get_log(__name__)
 
@@ -127,14 +121,7 @@ def _worded(
     if speaks_flux(request.path):
         return flux_problem(status, code, detail, errors)
     if _wants_page():
-        page = render_template(
-            "problem.html",
-            status=int(status),
-            title=title,
-            detail=_PAGE_DETAILS.get(status, detail),
-            errors=errors,
-        )
-        return guarded(Response(page, status, content_type="text/html; charset=utf-8"))
+        return problem_page(status, title, detail, errors)
     return problem(int(status), code, title, detail, errors)
 
 

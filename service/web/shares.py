@@ -96,6 +96,11 @@ def shared_blueprint(wiring: Wiring) -> Blueprint:
     routes = Blueprint("shared", __name__, url_prefix="/share")
     guard_pages(routes)
 
+    @routes.after_request
+    def hide_from_searches(answer: Response) -> Response:
+        answer.headers["X-Robots-Tag"] = "noindex"
+        return answer
+
     def opened(token: str) -> tuple[Row[Any], Row[Any]]:
         share_id = wiring.links.share(token)
         if share_id is None:
@@ -103,8 +108,12 @@ def shared_blueprint(wiring: Wiring) -> Blueprint:
         return wiring.share.open(share_id)
 
     @routes.get("/<token>")
-    def page(token: str) -> str:
-        link, image = opened(token)
+    def page(token: str) -> str | tuple[str, int]:
+        try:
+            link, image = opened(token)
+        except (Gone, NotFound) as error:
+            # a stranger has no images to go back to
+            return render_template("share_over.html", error=error), error.status
         extension, address = _extension(image), f"{wiring.settings.base_url}/share/{token}"
         return render_template(
             "share.html",

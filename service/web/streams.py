@@ -6,7 +6,6 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 import json
 import random
 import re
-import socket
 import time
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -24,7 +23,7 @@ from service.keys import Caller
 from service.models import Scope
 from service.states import TERMINAL
 from service.web.bulkhead import step_aside
-from service.web.deadlines import DEADLINES
+from service.web.deadlines import taken_in_time
 from service.web.jobs import known_job
 from service.web.openapi.answers import Timeline
 from service.web.operation import Answer, Api
@@ -83,9 +82,8 @@ def streams_blueprint(wiring: Wiring, waiting: Waiting) -> Blueprint:
         if watch is None:
             raise Busy("Too many streams are open; look the job up instead, or come back.")
         step_aside(request.environ)
-        pieces = _pieces(watch, waiting.heartbeat_seconds)
-        if connection is not None:
-            pieces = _bounded(pieces, connection)
+        news = _pieces(watch, waiting.heartbeat_seconds)
+        pieces = taken_in_time(news, connection, TAKE_SECONDS)
         answer = Response(ClosingIterator(pieces, lambda: waiting.leave(watch)))
         answer.headers["Content-Type"] = f"{MEDIA_TYPE}; charset=utf-8"
         # nginx would collect what comes, and tell it late
@@ -129,12 +127,3 @@ def _piece(line: Row[Any]) -> bytes:
     # JSON has no line breaks of its own, which would end the field
     data = json.dumps(event(line), ensure_ascii=False, separators=(",", ":"))
     return f"id: {line.seq}\nevent: {line.type}\ndata: {data}\n\n".encode()
-
-
-def _bounded(pieces: Iterator[bytes], connection: socket.socket) -> Iterator[bytes]:
-    """Yield the same; a client that does not take one in time loses its connection."""
-    for piece in pieces:
-        with DEADLINES.taking(connection, TAKE_SECONDS):
-            yield piece
-    # the end of the answer is written when this is over; gunicorn's thread then lifts it
-    DEADLINES.to_take(connection, TAKE_SECONDS)

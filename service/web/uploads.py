@@ -96,6 +96,16 @@ def _receiver(request: Request) -> Callable[[Callable[[bytes], object]], str]:
         taken = ", ".join([FORM_TYPE, *RAW_TYPES])
         raise UnsupportedMediaType(f"Send the picture with a Content-Type of these: {taken}.")
 
+    return picture_of(pieces)
+
+
+def picture_of(pieces: Iterator[bytes]) -> Callable[[Callable[[bytes], object]], str]:
+    """Return what writes a picture that comes in pieces into a sink and returns its SHA-256.
+
+    Raises (when it is called):
+        BodyTooLarge: it is larger than any picture that is taken.
+    """
+
     def receive(sink: Callable[[bytes], object]) -> str:
         digest = hashlib.sha256()
         for piece in _no_longer_than_an_image(pieces):

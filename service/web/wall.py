@@ -21,11 +21,17 @@ _MOST_CHARS = MOST_KNOWN * 60
 _NARROWEST, _WIDEST = 0.45, 4.0
 
 
-def image_cell(wiring: Wiring, row: Any) -> Document:  # noqa: ANN401 - a Row
+def image_cell(row: Any) -> Document:  # noqa: ANN401 - a Row
     """Return a stored picture."""
     name = public_id(Kind.IMAGE, row.id)
     return {
-        **wiring.documents.image(row),
+        "id": name,
+        "job_id": public_id(Kind.JOB, row.job_id),
+        "prompt": row.prompt,
+        "model": row.model,
+        "created_at": when(row.created_at),
+        "width": row.width,
+        "height": row.height,
         "page": url_for("gallery.image", image_id=name),
         "content": url_for("gallery.content", image_id=name),
         "thumbnail": url_for("gallery.small", image_id=name),
@@ -59,7 +65,7 @@ def news(wiring: Wiring, caller: Caller) -> str:
     return render_template(
         "wall_news.html",
         jobs=[job_cell(row) for row in found.jobs],
-        images=[image_cell(wiring, row) for row in found.images],
+        images=[image_cell(row) for row in found.images],
         gone=[public_id(Kind.JOB, one) for one in found.gone],
     )
 

@@ -32,7 +32,19 @@ _NEVER_TAKEN = {ErrorCode.UPSTREAM_REJECTED, ErrorCode.EXPIRED, ErrorCode.INTERN
 
 def add_wording(routes: Blueprint) -> None:
     """Make the functions of this module filters of every template."""
-    for words in (age, clock, cost, cut, file_size, parameter, span, under_way):
+    for words in (
+        age,
+        clock,
+        cost,
+        cut,
+        file_size,
+        in_credits,
+        minute,
+        parameter,
+        price,
+        span,
+        under_way,
+    ):
         routes.add_app_template_filter(words)
 
 
@@ -78,7 +90,7 @@ def cost(job: Document) -> str:
     is_refused = error and error["code"] in _NEVER_TAKEN and not job["cost"]["maybe_charged"]
     if status == Status.CANCELED or is_refused:
         return "nothing was charged"
-    known = _price(credits_text or job["cost"]["estimated"])
+    known = price(credits_text or job["cost"]["estimated"])
     if status in {Status.FAILED, Status.UNCONFIRMED}:
         return f"{known or 'it'} may have been charged"
     return known if credits_text else f"{known or 'unknown'}, estimated"
@@ -98,14 +110,23 @@ def parameter(value: object, max_chars: int = MAX_VALUE_CHARS) -> str:
     return f"{text[:max_chars]}… ({len(text):,} characters)"
 
 
+def minute(moment: datetime | None) -> str:
+    """Return a moment as a field for date and time takes it, in UTC; nothing for none."""
+    return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M}"
+
+
 def under_way(status: str) -> str:
     """Return what a job waits for in this state; nothing if it has ended."""
     return _UNDER_WAY.get(Status(status), "")
 
 
-def _price(credits_text: str | None) -> str:
+def price(credits_text: str | None) -> str:
     """Return `4.5 credits ($0.045)`, or nothing if the price is not known."""
     if credits_text is None:
         return ""
-    noun = "credit" if credits_text == "1" else "credits"
-    return f"{credits_text} {noun} (${Decimal(credits_text) / _CREDITS_PER_USD:f})"
+    return f"{in_credits(credits_text)} (${Decimal(credits_text) / _CREDITS_PER_USD:f})"
+
+
+def in_credits(credits_text: str) -> str:
+    """Return `1 credit` or `4.5 credits`."""
+    return f"{credits_text} {'credit' if credits_text == '1' else 'credits'}"

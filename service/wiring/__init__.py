@@ -11,7 +11,6 @@ from uuid import UUID
 
 from service.clients.spool import WebhookSpool
 from service.database import Ring
-from service.gate import ACCOUNT, Probes
 from service.generation import CATALOGUE
 from service.lanes import Lane
 from service.leases import HandBack
@@ -33,6 +32,7 @@ from service.steps.remove import Remove
 from service.steps.share import Share
 from service.steps.store import Bring, Ripe, Store
 from service.steps.submit import Lease, Outcomes, Send, Slips, Submit
+from service.steps.survey import Survey
 from service.steps.sweep import GraceClock, Sweep
 from service.steps.tail import Tail
 from service.steps.verify import Verify
@@ -64,7 +64,6 @@ class Wiring(Asking):
         chosen = self.settings
         lease = Lease(self.database, chosen.send_deadline_seconds, chosen.flux_timeout_seconds)
         slips = Slips(Legacy(chosen.spool_dir / "slips"))
-        own_slots = {model.pool: model.max_active for model in CATALOGUE.models.values()}
         outcomes = Outcomes(
             self.moves,
             chosen.unconfirmed_grace_seconds,
@@ -78,7 +77,7 @@ class Wiring(Asking):
             outcomes=outcomes,
             may_spend=self.vitals.trouble,
             providers=self._providers,
-            limits=own_slots | {ACCOUNT: chosen.flux_max_active},
+            limits=self._limits,
             probes=self._probes,
         )
 
@@ -165,6 +164,11 @@ class Wiring(Asking):
         return Watch(self.database, self._providers)
 
     @cached_property
+    def survey(self) -> Survey:
+        """Step: survey."""
+        return Survey(self.database, self._providers)
+
+    @cached_property
     def reconcile(self) -> Reconcile:
         """Step: reconcile."""
         return Reconcile(self.database, Balances(self.database, self.flux, self._providers))
@@ -216,11 +220,6 @@ class Wiring(Asking):
     def rounds(self) -> Mapping[str, Round]:
         """Return what an io worker does again and again beside its lanes."""
         return rounds_of(self)
-
-    @property
-    def _probes(self) -> Probes:
-        """How often a closed gate is tried."""
-        return Probes(self.settings.breaker_probe_seconds, self.settings.account_probe_seconds)
 
     def _webhook_address(self) -> Callable[[UUID], Mapping[str, str]]:
         """Return what is sent upstream so that Flux can call us, or nothing if it cannot."""

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from service.clients.outbound import Answer
 from service.rounds import Round
 from service.signing.presence import PresenceSigner
-from service.steps.discard import Discard, ExpiredUploads, Removals, Retention
+from service.steps.discard import Discard, ExpiredUploads, OldLogins, Removals, Retention
 from service.steps.examine import Examine
+from service.steps.fold import FoldHours
 from service.steps.reconcile import READ_EVERY_SECONDS
 from service.steps.recover import LOOK_AT_MARK_SECONDS, Marks, Recover, Standings
 from service.wiring.parts import Parts
@@ -30,6 +31,8 @@ TIDY_SECONDS = 30.0
 EXPIRE_SECONDS = 600.0
 #: How soon missing webhooks are noticed, and their coming back.
 LEARN_SECONDS = 10.0
+#: How old the figures of the overview become.
+FOLD_SECONDS = 10.0
 
 
 class Upkeep(Parts):
@@ -48,7 +51,13 @@ class Upkeep(Parts):
             Retention(self.database),
             Removals(self.database, bucket),
             ExpiredUploads(self.database, bucket),
+            OldLogins(self.database),
         )
+
+    @cached_property
+    def fold(self) -> FoldHours:
+        """Step: fold."""
+        return FoldHours(self.database)
 
     @cached_property
     def examine(self) -> Examine:
@@ -97,6 +106,7 @@ def rounds_of(wiring: "Wiring") -> Mapping[str, Round]:
         "tidy": (TIDY_SECONDS, wiring.store.tidy),
         "expire": (EXPIRE_SECONDS, wiring.deliver.expire),
         "rhythm": (LEARN_SECONDS, wiring.rhythm.learn),
+        "fold": (FOLD_SECONDS, wiring.fold),
         "balances": (READ_EVERY_SECONDS, wiring.reconcile.read_balances),
     }
     if wiring.settings.webhooks_wanted:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 from journeys.running_service import RunningService
-from playwright.sync_api import Browser, Request
+from playwright.sync_api import Browser, Request, expect
 
 CHROMIUM = "/usr/bin/chromium"
 #: Root has no sandbox here, and Chromium must not look for hosts of its maker's.
@@ -28,6 +28,7 @@ HEIGHT_PX = 900
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 #: Playwright's own waits end after so long, milliseconds.
 PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 
 _AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
 _NOTE_REFUSALS = """
@@ -129,10 +130,11 @@ class Person:
         self.page.get_by_role("main").get_by_role("button", name="Log in").click()
         self.page.get_by_role("button", name="Log out").wait_for()
 
-    def shoot(self, name: str) -> None:
+    def shoot(self, name: str, *, whole: bool = True) -> None:
         """Keep pictures of the page in every width and scheme, and find it without fault in each.
 
-        Without fault: nothing to scroll sideways, and nothing that axe finds.
+        Without fault: nothing to scroll sideways, and nothing that axe finds. A dialog covers the
+        window, so of a page under one the `whole` is not to be kept.
         """
         SHOTS.mkdir(parents=True, exist_ok=True)
         for scheme in SCHEMES:
@@ -140,7 +142,7 @@ class Person:
             for width_px in WIDTHS_PX:
                 self.page.set_viewport_size({"width": width_px, "height": HEIGHT_PX})
                 place = SHOTS / f"{name}-{width_px}-{scheme}.png"
-                self.page.screenshot(path=place, full_page=True)
+                self.page.screenshot(path=place, full_page=whole)
                 if self._scripted:
                     wide_px = self.page.evaluate("document.documentElement.scrollWidth")
                     assert wide_px <= width_px, f"{place.name} is {wide_px} wide"

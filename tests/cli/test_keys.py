@@ -1,4 +1,5 @@
 import pytest
+import urllib3
 from cli.command_line import CommandLine
 from conftest import named
 from journeys.running_service import RunningService
@@ -27,6 +28,34 @@ def test_keys_are_listed_without_their_secret_part(
     (listed,) = (k for k in operator("keys", "list", "--json").lines if k["id"] == key.key_id)
     assert (listed["project"], listed["status"]) == (key.project, "active")
     assert key.key_id in operator("keys", "list").out
+
+
+def test_a_link_logs_a_browser_in_once(
+    operator: CommandLine, web: RunningService, key: NewKey
+) -> None:
+    url = operator("keys", "link", key.key_id).out.strip()
+    assert url.startswith(f"{web.url}/login/")
+    path = url.removeprefix(web.url)
+    with urllib3.PoolManager(retries=False) as browser:
+        sent = [browser.request("POST", url, redirect=False) for _ in range(2)]
+        assert [answer.status for answer in sent] == [303, 410]
+        cookie = {"Cookie": sent[0].headers["Set-Cookie"].partition(";")[0]}
+        assert (
+            key.project
+            in browser.request("GET", f"{web.url}/account", headers=cookie).data.decode()
+        )
+    assert path.removeprefix("/login/") not in web.log("web")
+
+
+def test_without_an_id_the_link_is_for_ones_own_key(operator: CommandLine, key: NewKey) -> None:
+    assert operator("keys", "link").code == 2
+    mine = operator.having(DARKROOM_API_KEY=key.api_key)
+    assert mine("keys", "link", "--json").json["url"].startswith("http://127.0.0.1:")
+    elsewhere = mine.having(PUBLIC_URL="https://darkroom.example")
+    assert elsewhere("keys", "link").out.startswith("https://darkroom.example/login/")
+    assert operator("keys", "revoke", key.key_id).code == 0
+    for arguments in (("keys", "link"), ("keys", "link", key.key_id), ("keys", "link", "x")):
+        assert mine(*arguments).err == "Error: there is no such active key\n"
 
 
 def test_a_project_needs_a_name_that_fits_an_object_key(operator: CommandLine) -> None:

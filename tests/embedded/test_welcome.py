@@ -108,6 +108,8 @@ def test_the_first_job_is_told_to_its_end(
     assert "s3://images/default/job_1.png" in told
     assert "see the log" not in told
     assert f"Gallery    {environment['PUBLIC_URL']}/\n" in told
+    # a link needs the database, which is not there
+    assert f"Log in     {_KEYS['api_key']}\n" in told
     assert f"-H 'Authorization: Bearer {_KEYS['api_key']}'" in told
     assert len(web.posted) == 1
 

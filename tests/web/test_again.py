@@ -5,11 +5,11 @@ from uuid import UUID
 import pytest
 from factories import all_came_to, deliveries, enqueue, job
 from flask.testing import FlaskClient
-from web.browser import form_token
+from web.browser import form_token, log_in
 
 from service.ids import Kind, public_id
 from service.keys import NewKey
-from service.models import DeliveryStatus
+from service.models import DeliveryStatus, Scope
 from service.steps.deliver import Try
 from service.wiring import Wiring
 
@@ -72,4 +72,17 @@ def test_a_callback_is_sent_again_from_its_own_jobs_page_only(
     for other in (public_id(Kind.JOB, given_up(wiring, key)), "nonsense"):
         place = f"/jobs/{other}/callbacks/{delivery}/{again}"
         assert browser.post(place, data=form_token(browser)).status_code == 404
+    assert deliveries(wiring, job_id)[0].status is DeliveryStatus.EXHAUSTED
+
+
+def test_a_key_that_does_not_manage_sees_no_button_and_cannot(
+    client: FlaskClient, wiring: Wiring, key: NewKey
+) -> None:
+    job_id = given_up(wiring, key)
+    scopes = [Scope.READ, Scope.SUBMIT]
+    reader = log_in(client, wiring.keys.create("default", scopes=scopes))
+    page = reader.get(f"/jobs/{public_id(Kind.JOB, job_id)}")
+    assert page.status_code == 200
+    assert form_of(wiring, job_id) not in page.text
+    assert reader.post(form_of(wiring, job_id), data=form_token(reader)).status_code == 403
     assert deliveries(wiring, job_id)[0].status is DeliveryStatus.EXHAUSTED

@@ -1,5 +1,6 @@
 """However busy callers keep us, Flux's webhooks and probes find a thread."""
 
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -11,10 +12,12 @@ import pytest
 from fakes.waiting import wait_until
 from sqlalchemy import func, select
 from web.gunicorn_process import GunicornProcess, heard, request, status_of
+from web.kept_image import kept_image
 
-from service.ids import new_id
+from service.ids import Kind, new_id, public_id
 from service.models import FluxWebhook
 from service.settings import load_settings
+from service.web.bulkhead import ZIPS
 from service.wiring import Wiring
 
 NARROW = Path(__file__).with_name("narrow_gunicorn_conf.py")
@@ -40,8 +43,9 @@ def wiring(web_environment: dict[str, str]) -> Iterator[Wiring]:
         for name, value in web_environment.items():
             patch.setenv(name, value)
         wiring = Wiring(load_settings())
-    yield wiring
-    wiring.close()
+        # what it connects with later is read then
+        yield wiring
+        wiring.close()
 
 
 @pytest.fixture
@@ -116,3 +120,30 @@ def test_who_sends_slowly_keeps_no_place(narrow: GunicornProcess, bearer: str) -
             connection.sendall(sent)
         for _ in range(2 * PLACES):
             assert narrow.status(request("GET /v1/jobs", bearer)) == 200
+
+
+def test_a_zip_whose_client_takes_nothing_keeps_no_place_and_none_that_has_gone(
+    narrow: GunicornProcess, wiring: Wiring, bearer: str
+) -> None:
+    key = wiring.keys.create("default")
+    # more than the sockets between us take in
+    ids = [public_id(Kind.IMAGE, kept_image(wiring, key, bytes(9_000_000))) for _ in range(2)]
+    form = f"api_key={key.api_key}".encode()
+    typed = "Content-Type: application/x-www-form-urlencoded"
+    entered = narrow.say(request("POST /login", typed, f"Content-Length: {len(form)}", body=form))
+    cookie = re.findall(rb"Set-Cookie: ([^;]+)", entered)[0].decode()
+    asked = request(f"GET /images.zip?image={ids[0]}&image={ids[1]}", f"Cookie: {cookie}")
+    with ExitStack() as stack:
+        for _ in range(ZIPS):
+            client = stack.enter_context(narrow.connect())
+            client.sendall(asked)
+            assert client.recv(12) == b"HTTP/1.1 200"
+        for _ in range(2 * PLACES):
+            assert narrow.status(request("GET /v1/jobs", bearer)) == 200
+        refused = narrow.say(asked)
+        assert status_of(refused) == 503
+        assert b"Retry-After: 15" in refused
+    whole = wait_until(lambda: narrow.say(asked), lambda answer: status_of(answer) == 200)
+    assert whole.count(b"PK\x03\x04") == len(ids) + 1
+    # with the last, empty chunk: nothing is missing
+    assert whole.endswith(b"\r\n0\r\n\r\n")

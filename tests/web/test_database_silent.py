@@ -31,7 +31,7 @@ READY = {"id": "task-1", "status": "Ready", "result": {"sample": "http://127.0.0
 #: What needs no database: the probes speak for themselves, and links and pages without content.
 WITHOUT_DATABASE = {
     "static", "health.alive", "health.ready", "health.metrics", "webhooks.hear",
-    "flux-samples.sample", "login.form", "login.logout", "openapi.document", "openapi.docs",
+    "flux-samples.sample", "login.form", "openapi.document", "openapi.docs",
     "openapi.file", "shared.page", "shared.content",
 }  # fmt: skip
 

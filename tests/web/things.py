@@ -23,6 +23,7 @@ KINDS = {
     "batch_id": Kind.BATCH,
     "key_id": Kind.KEY,
     "share_id": Kind.SHARE,
+    "session_id": Kind.SESSION,
 }
 #: What names nothing of a project: models, files of ours, and signed tokens, which are keys.
 NOBODYS = {
@@ -43,11 +44,14 @@ def made(wiring: Wiring, key: NewKey) -> dict[str, str]:
     one = {"model": "flux-2-pro", "input": {"prompt": "a fox", "width": 256, "height": 256}}
     wanted = wiring.batches.read(asking, {"jobs": [one]}, None)
     batch_id = wiring.batches.accept(asking.project_id, wanted).row.id
+    sessions, key_id = wiring.keys.sessions, wiring.keys.caller(key.api_key).key_id
+    (session,) = sessions.of(key_id, sessions.begin(key_id))[:1]
     link = wiring.share.create(asking.project_id, image_id, 3600, shows_prompt=False)
     return {
         "batch_id": public_id(Kind.BATCH, batch_id),
         "key_id": wiring.keys.create(key.project).key_id,
         "share_id": public_id(Kind.SHARE, link.id),
+        "session_id": public_id(Kind.SESSION, session.id),
         "job_id": public_id(Kind.JOB, job_id),
         "image_id": public_id(Kind.IMAGE, image_id),
         "delivery_id": public_id(Kind.DELIVERY, owed.id),

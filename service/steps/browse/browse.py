@@ -11,7 +11,8 @@ from uuid import UUID
 from sqlalchemy import Row, Table, and_, select
 
 from service.database import Database, Transaction
-from service.errors import NotFound
+from service.errors import FieldError, NotFound
+from service.ids import Kind, public_id
 from service.models import (
     CallbackHost,
     Delivery,
@@ -21,7 +22,7 @@ from service.models import (
     jobs,
     uploads,
 )
-from service.removals import find_image
+from service.removals import find_image, gone_of
 from service.steps.browse.filters import (
     DeliveryFilter,
     ImageFilter,
@@ -84,10 +85,10 @@ class Browse:
         return rows
 
     def deliveries(self, project_id: UUID, job_id: UUID) -> tuple[Rows, Rows]:
-        """Return a job's callbacks, and every try of them."""
+        """Return a job's callbacks, each with how its host does, and every try of them."""
         with self.database.transaction() as tx:
             owed = tx.rows(
-                select(*Delivery.__table__.c)
+                _deliveries()
                 .where(Delivery.job_id == job_id, Delivery.project_id == project_id)
                 .order_by(Delivery.seq)
             )
@@ -131,7 +132,7 @@ class Browse:
             return row, tx.rows(tries.order_by(DeliveryAttempt.number))
 
     def image(self, project_id: UUID, image_id: UUID) -> Row[Any]:
-        """Return an image.
+        """Return an image, and its tags.
 
         Raises:
             Gone: it was deleted.
@@ -143,8 +144,24 @@ class Browse:
     def images(
         self, project_id: UUID, before_id: UUID | None, limit: int, only: ImageFilter
     ) -> Page:
-        """Return a page of images, newest first; it may be short, see Page."""
+        """Return a page of images with their tags, newest first; it may be short, see Page."""
         return Search(self.database, project_id, only).page(before_id, limit)
+
+    def picked(self, project_id: UUID, ids: Collection[UUID]) -> tuple[Rows, set[UUID]]:
+        """Return some images in the order of their ids, and the ids of those that were deleted.
+
+        Raises:
+            NotFound: some are no images of this project; each of them is named.
+        """
+        mine = select(*images.c).where(images.c.id.in_(ids), images.c.project_id == project_id)
+        with self.database.transaction() as tx:
+            found = {row.id: row for row in tx.rows(mine)}
+            gone = gone_of(tx, project_id, [one for one in ids if one not in found])
+        names = [public_id(Kind.IMAGE, one) for one in ids if one not in gone and one not in found]
+        if names:
+            unknown = [FieldError("/image", f"{name} is not known") for name in names]
+            raise NotFound("There are no such images.", unknown)
+        return [found[one] for one in ids if one in found], gone
 
     def images_named(self, project_id: UUID, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
         """Return those of some images that are still there."""

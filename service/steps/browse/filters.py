@@ -12,7 +12,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from service.ids import CLOCKS_DIFFER, first_id
 from service.models import SIZE_NUMBER, Delivery, DeliveryStatus, ImageTag, Size, jobs
-from service.states import Status
+from service.states import ErrorCode, Status
 
 #: Before it there are no ids.
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -34,6 +34,8 @@ class JobFilter:
     status: Status | None = None
     model: str | None = None
     batch_id: UUID | None = None
+    #: Why it failed.
+    error_code: ErrorCode | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
     #: Pairs that a job's metadata hold.
@@ -76,6 +78,8 @@ def job_conditions(only: JobFilter) -> Conditions:
         found.append(jobs.c.model == only.model)
     if only.batch_id is not None:
         found.append(jobs.c.batch_id == only.batch_id)
+    if only.error_code is not None:
+        found.append(jobs.c.error_code == only.error_code)
     if only.metadata:
         found += [jobs.c.metadata.contains(dict(only.metadata)), _HAS_METADATA]
     return found + _created(jobs.c, only)

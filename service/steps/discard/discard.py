@@ -1,7 +1,8 @@
-"""The three things that go, one after the other."""
+"""The four things that go, one after the other."""
 
 from dataclasses import dataclass
 
+from service.steps.discard.logins import OldLogins
 from service.steps.discard.removals import Removals
 from service.steps.discard.retention import Retention
 from service.steps.discard.uploads import ExpiredUploads
@@ -14,6 +15,7 @@ class Discard:
     retention: Retention
     removals: Removals
     uploads: ExpiredUploads
+    logins: OldLogins
 
     def __call__(self) -> None:
         """Discard what is due, as long as S3 deletes it and the turns last.
@@ -21,7 +23,8 @@ class Discard:
         Raises:
             DatabaseUnavailable: what is left is due for another call.
         """
-        # what the first takes out is there for the second to delete
+        self.logins()
+        # what this takes out is there for the next to delete
         self.retention()
         self.removals()
         self.uploads()

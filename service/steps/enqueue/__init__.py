@@ -19,6 +19,7 @@ from service.steps.enqueue.body import (
 )
 from service.steps.enqueue.letters import Letters
 from service.steps.enqueue.request import DEFAULT_CALLBACK_EVENTS, BatchRequest, JobRequest
+from service.steps.enqueue.together import Together, TriedAgain
 
 __all__ = [
     "CALLBACK_EVENTS",
@@ -39,6 +40,8 @@ __all__ = [
     "Letters",
     "Moment",
     "Priority",
+    "Together",
+    "TriedAgain",
     "field_errors",
     "known_events",
     "whole",

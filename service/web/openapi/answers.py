@@ -154,6 +154,8 @@ class Image(JobImage):
     model: str
     prompt: str
     revised_prompt: str | None
+    favourite: bool
+    tags: list[str]
     parent_image_ids: list[ImageId]
     urls: ImageUrls
 

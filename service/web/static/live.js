@@ -1,7 +1,6 @@
-"use strict";
-
 // While something on the page is under way, look again and show what has changed since.
-// Parts are matched by their id; one that holds the keyboard's focus is left alone.
+// Parts are matched by their id; one that is no longer on the page, such as a row that a filter does
+// not show any more, goes. One that holds the keyboard's focus is left alone.
 
 const LOOK_EVERY_MS = 2000;
 
@@ -19,9 +18,9 @@ function show(newer) {
   document.title = newer.title;
   for (const part of document.querySelectorAll("[data-live], [data-part]")) {
     const now = newer.getElementById(part.id);
-    if (now && now.outerHTML !== part.outerHTML && !part.contains(document.activeElement)) {
-      part.replaceWith(document.importNode(now, true));
-    }
+    if (part.contains(document.activeElement) || now?.outerHTML === part.outerHTML) continue;
+    if (now) part.replaceWith(document.importNode(now, true));
+    else part.remove();
   }
 }
 

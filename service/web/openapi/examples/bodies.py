@@ -8,6 +8,7 @@ from service.steps.enqueue import JobBody
 from service.web.callbacks import CallbacksBody, CallbackTestBody
 from service.web.deliveries import RedeliverBody
 from service.web.flux_bodies import FluxWebhook
+from service.web.images import ImageBody
 from service.web.models import PriceBody
 from service.web.openapi.examples.parts import ENDED, HOOK, INPUT, PROMPT, UPLOAD_ID, Example
 
@@ -31,6 +32,10 @@ BODIES: Mapping[type[BaseModel], Mapping[str, Example]] = {
     PriceBody: {"price": {"model": "flux-2-pro", "input": INPUT}},
     CallbacksBody: {"chosen": {"url": HOOK, "events": ENDED}, "nobody": {"url": None}},
     CallbackTestBody: {"project": {}, "elsewhere": {"url": HOOK}},
+    ImageBody: {
+        "favourite": {"favourite": True},
+        "tags": {"tags": ["cover", "lighthouse"]},
+    },
     RedeliverBody: {"since": {"since": "2026-11-22T00:00:00Z"}},
     FluxWebhook: {
         "submission": {"prompt": PROMPT, "width": 1024, "height": 768},

@@ -89,6 +89,8 @@ IMAGE: Example = {
     "model": "flux-2-pro",
     "prompt": PROMPT,
     "revised_prompt": None,
+    "favourite": True,
+    "tags": ["cover", "lighthouse"],
     "parent_image_ids": [],
     "urls": {
         "self": f"{BASE}/v1/images/{IMAGE_ID}",

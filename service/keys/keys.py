@@ -1,6 +1,5 @@
 """Projects and their API keys. A key is shown once; the database holds its SHA-256."""
 
-import hashlib
 import re
 import secrets
 from collections.abc import Collection, Sequence
@@ -9,46 +8,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Executable, Row, Uuid, bindparam, func, or_, select, update
+from sqlalchemy import ARRAY, Row, Uuid, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from service.clock import seconds
 from service.database import Database, Transaction
-from service.errors import OutOfScope, UnknownCaller
+from service.errors import UnknownCaller
 from service.ids import Kind, new_id, public_id, read_id
+from service.keys.callers import CALLER, IS_GOOD, SECRET_BYTES, USED, Caller, is_recent, sha256
+from service.keys.links import LoginLinks
+from service.keys.sessions import Sessions
 from service.models import ApiKey, Project, Scope
 from service.signing.callback import new_callback_secret
 
-#: 256 random bits; enough that a plain hash of it needs no salt.
-_KEY_BYTES = 32
 _PREFIX_CHARS = 10
 _KEY = re.compile(r"dk_[A-Za-z0-9_-]{20,120}", re.ASCII)
 #: During rotation the old secret signs beside the new one.
 MAX_LIVE_SECRETS = 2
-#: How exactly `last_used_at` is kept, seconds.
-USED_TO_SECONDS = 60.0
 #: Part of object keys and addresses.
 PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Whoever holds a valid key: a project."""
-
-    project_id: UUID
-    project: str
-    key_id: UUID
-    #: Where its jobs call that name no address of their own, and of what; empty: of every end.
-    callback_url: str | None
-    callback_events: list[str]
-    scopes: Collection[str]
-    requests_per_minute: int
-
-    def require(self, scope: Scope) -> None:
-        """Raise OutOfScope if the key is not for this."""
-        if scope not in self.scopes:
-            has = ", ".join(self.scopes)
-            raise OutOfScope(f"This takes a key with the scope `{scope}`; this one has: {has}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +43,16 @@ class Keys:
     """Makes, finds and revokes keys."""
 
     database: Database
+
+    @property
+    def sessions(self) -> Sessions:
+        """Browsers that were logged in with one."""
+        return Sessions(self.database)
+
+    @property
+    def links(self) -> LoginLinks:
+        """Links that log a browser in."""
+        return LoginLinks(self.database)
 
     def create(
         self,
@@ -106,34 +93,36 @@ class Keys:
         Raises:
             UnknownCaller: no such key, or a revoked one.
         """
-        found = self._find(_BY_KEY, _sha256(api_key)) if _KEY.fullmatch(api_key) else None
+        found = self._find(sha256(api_key)) if _KEY.fullmatch(api_key) else None
         if found is None:
             raise UnknownCaller("Send `Authorization: Bearer <api key>` with a key of a project.")
         return found
-
-    def caller_with(self, key_id: UUID) -> Caller | None:
-        """Return who a logged-in browser is, unless its key was revoked meanwhile."""
-        return self._find(_BY_ID, key_id)
 
     def living(self, key_ids: Collection[UUID]) -> set[UUID]:
         """Return those of some keys that are neither revoked nor expired."""
         with self.database.transaction() as tx:
             return {row.id for row in tx.rows(_LIVING, {"keys": list(key_ids)})}
 
-    def _find(self, statement: Executable, key: bytes | UUID) -> Caller | None:
+    def _find(self, key: bytes) -> Caller | None:
         with self.database.transaction() as tx:
-            row = tx.first(statement, {"key": key})
+            row = tx.first(_CALLER, {"key": key})
             if row is None:
                 return None
             *known, was_used = row
             if not was_used:
-                tx.execute(_USED, {"key": row.key_id})
+                tx.execute(USED, {"key": row.key_id})
         return Caller(*known)
 
     def listing(self) -> Sequence[Row[Any]]:
         """Return every key of every project, oldest first."""
         with self.database.transaction() as tx:
             return tx.rows(_LISTED.order_by(ApiKey.id))
+
+    def one(self, key_id: UUID) -> Row[Any]:
+        """Return a key that is there."""
+        with self.database.transaction() as tx:
+            found: Row[Any] = tx.first(_LISTED.where(ApiKey.id == key_id))
+        return found
 
     def of(self, project_id: UUID) -> Sequence[Row[Any]]:
         """Return a project's keys, oldest first."""
@@ -185,41 +174,13 @@ class Keys:
             )
 
 
-_IS_GOOD = (
-    ApiKey.revoked_at.is_(None),
-    or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()),
-)
 _CALLER = (
-    select(
-        Project.id,
-        Project.name,
-        ApiKey.id.label("key_id"),
-        Project.callback_url,
-        Project.callback_events,
-        ApiKey.scopes,
-        Project.requests_per_minute,
-        (ApiKey.last_used_at > func.now() - seconds(USED_TO_SECONDS)).label("was_used"),
-    )
+    select(*CALLER, is_recent(ApiKey.last_used_at))
     .join(ApiKey, ApiKey.project_id == Project.id)
-    .where(*_IS_GOOD)
+    .where(ApiKey.sha256 == bindparam("key"), *IS_GOOD)
 )
-_BY_KEY = _CALLER.where(ApiKey.sha256 == bindparam("key"))
-_BY_ID = _CALLER.where(ApiKey.id == bindparam("key"))
 _LIVING = select(ApiKey.id).where(
-    ApiKey.id == func.any(bindparam("keys", type_=ARRAY(Uuid))), *_IS_GOOD
-)
-#: One of those who use a key at the same time is enough to say so.
-_USED = (
-    update(ApiKey)
-    .where(
-        ApiKey.id.in_(
-            select(ApiKey.id)
-            .where(ApiKey.id == bindparam("key"))
-            .with_for_update(skip_locked=True)
-            .scalar_subquery()
-        )
-    )
-    .values(last_used_at=func.now())
+    ApiKey.id == func.any(bindparam("keys", type_=ARRAY(Uuid))), *IS_GOOD
 )
 _LISTED = select(
     ApiKey.id,
@@ -237,20 +198,16 @@ _LISTED = select(
 def _add(
     tx: Transaction, project_id: UUID, scopes: Collection[Scope], expires_at: datetime | None
 ) -> tuple[UUID, str]:
-    api_key = "dk_" + secrets.token_urlsafe(_KEY_BYTES)
+    api_key = "dk_" + secrets.token_urlsafe(SECRET_BYTES)
     key_id = new_id()
     tx.execute(
         insert(ApiKey).values(
             id=key_id,
             project_id=project_id,
             prefix=api_key[:_PREFIX_CHARS],
-            sha256=_sha256(api_key),
+            sha256=sha256(api_key),
             scopes=[scope for scope in Scope if scope in scopes],
             expires_at=expires_at,
         )
     )
     return key_id, api_key
-
-
-def _sha256(api_key: str) -> bytes:
-    return hashlib.sha256(api_key.encode()).digest()
