@@ -111,22 +111,19 @@ def test_filters_together_leave_what_each_of_them_would(wiring: Wiring, key: New
             with wiring.database.transaction() as tx:
                 named = {"image_id": image_id, "project_id": owner, "tag": model}
                 tx.execute(insert(ImageTag).values(named))
-    for wanted in product(
+    for holds, of, size, loved, tag in product(
         (None, "gull"), (None, "two"), (None, Size.LARGE), (None, True, False), (None, "two")
     ):
-        text_, model, size, is_loved, tag = wanted
         expected = [
             UUID(int=number)
-            for number, (prompt, named, width, loved) in enumerate(kinds, 1)
-            if (text_ is None or text_ in prompt)
-            and (model is None or model == named)
+            for number, (prompt, model, width, is_loved) in enumerate(kinds, 1)
+            if (holds is None or holds in prompt)
+            and (of is None or of == model)
             and (size is None or width == 2000)
-            and (is_loved is None or is_loved == loved)
-            and (tag is None or (loved and tag == named))
+            and (loved is None or loved == is_loved)
+            and (tag is None or (is_loved and tag == model))
         ]
-        only = ImageFilter(
-            prompt_contains=text_, model=model, size=size, is_favourite=is_loved, tag=tag
-        )
+        only = ImageFilter(prompt_contains=holds, model=of, size=size, is_favourite=loved, tag=tag)
         found = [row.id for rows, _ in walked(wiring, owner, only, 3) for row in rows]
         assert found == expected[::-1], only
 
