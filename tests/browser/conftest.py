@@ -34,15 +34,16 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def service(start_service: StartService) -> RunningService:
+def service(start_service: StartService) -> Iterator[RunningService]:
     """All processes, for all browser tests of one of xdist's workers."""
-    return _running.enter_context(start_service())
+    with _running:
+        yield _running.enter_context(start_service())
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
     """End the service after the last of these tests: idle, it would take its share to the end."""
-    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+    if nextitem is not None and Path(__file__).parent not in nextitem.path.parents:
         _running.close()
 
 
