@@ -1,6 +1,7 @@
 // Keys of every page, and those of the wall of pictures. Whoever types is left alone.
 
 import { toggleFavourite } from "./favourite.js";
+import { fillAll } from "./lean.js";
 
 const help = document.getElementById("help");
 const TYPED_INTO = "input:not([type=checkbox], [type=button], [type=submit]), textarea, select, [contenteditable]";
@@ -80,7 +81,10 @@ function clearPicks() {
 // The wall
 
 const wall = () => document.getElementById("wall");
-const cells = () => [...(wall()?.children ?? [])].filter(linkOf);
+const cells = () => {
+  fillAll();
+  return [...(wall()?.children ?? [])].filter(linkOf);
+};
 const linkOf = (cell) => cell.querySelector("a.open, a[href]");
 const cellOf = (image) => document.querySelector(`#wall > [data-image="${CSS.escape(image)}"]`);
 const focusedCell = () => document.activeElement.closest("#wall > li");

@@ -2,6 +2,7 @@
 
 import { forgetFacts, showFacts } from "./facts.js";
 import { toggleFavourite } from "./favourite.js";
+import { fillAll } from "./lean.js";
 import PhotoSwipe from "./vendor/photoswipe/photoswipe.esm.min.js";
 
 const LINKS = "#wall > [data-image] a.open";
@@ -33,6 +34,7 @@ sheet.addEventListener("submit", (event) => {
 
 function open(link) {
   const slides = [];
+  fillAll();
   grow(slides);
   const show = new PhotoSwipe({
     appendToEl: large,

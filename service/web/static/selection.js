@@ -1,6 +1,8 @@
 // Picking images: how many are picked, ranges with Shift, all that are shown, none.
 // The wall may grow, and its cells may be drawn anew: what is picked is kept here, not in them.
 
+import { fillAll } from "./lean.js";
+
 const form = document.getElementById("selection");
 if (form) start();
 
@@ -39,6 +41,7 @@ function start() {
   }
 
   function between(one, other) {
+    fillAll();
     const all = boxes();
     const from = all.findIndex((box) => box.value === one);
     const to = all.findIndex((box) => box.value === other);
@@ -54,7 +57,10 @@ function start() {
 
   form.addEventListener("click", (event) => {
     const wanted = event.target.dataset.pick;
-    if (wanted === "all") pick(boxes(), true);
+    if (wanted === "all") {
+      fillAll();
+      pick(boxes(), true);
+    }
     if (wanted === "none") {
       picked.clear();
       pick(boxes(), false);
