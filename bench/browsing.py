@@ -121,4 +121,4 @@ def renderer_mb(browser: Browser) -> tuple[float, float]:
 
 
 def _mb(status: str, field: str) -> float:
-    return int(status.split(f"{field}:")[1].split()[0]) / 1024
+    return int(status.split(f"{field}:")[1].split(maxsplit=1)[0]) / 1024

@@ -167,4 +167,4 @@ class Person:
         self.context.close()
         assert self.strangers == []
         assert self.errors == []
-        assert self.refused == []
+        assert self.refused == [], self.refused

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from browser.conftest import NewPerson
 from browser.person import Person, Project
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -37,6 +37,20 @@ def copy_images(project: Project) -> None:
     now_ms = int(datetime.now(UTC).timestamp() * 1000) - 60_000
     with create_engine(url, poolclass=NullPool).begin() as connection:
         connection.execute(text(_COPIES), {"name": project.name, "now": now_ms, "many": MANY})
+
+
+def assert_far_cells_are_no_more_than_their_place(page: Page) -> None:
+    """Go up and down: what is in the cells comes and goes, and the wall keeps its size."""
+    first = page.locator("[data-image]").first
+    height_px = "document.documentElement.scrollHeight"
+    expect(first.get_by_role("img")).to_have_count(0)
+    before_px = page.evaluate(height_px)
+    page.evaluate("scrollTo({ top: 0 })")
+    expect(first.get_by_role("img", name="the newest")).to_be_visible()
+    expect(page.locator("[data-image]").last.get_by_role("img")).to_have_count(0)
+    assert page.evaluate(height_px) == before_px
+    page.evaluate(f"scrollTo({{ top: {height_px} }})")
+    expect(first.get_by_role("img")).to_have_count(0)
 
 
 def test_a_job_becomes_a_picture_while_somebody_looks_on(person: Person, project: Project) -> None:
@@ -75,6 +89,8 @@ def test_a_wall_of_many_pictures_is_scrolled_searched_and_narrowed(
     expect(pictures).to_have_count(MANY + 1)
     ids = pictures.evaluate_all("cells => cells.map((cell) => cell.dataset.image)")
     assert ids == sorted(set(ids), reverse=True)
+
+    assert_far_cells_are_no_more_than_their_place(page)
 
     # who looks further down is told, not pushed
     project.image("made meanwhile")

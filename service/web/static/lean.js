@@ -23,6 +23,8 @@ function empty(cell) {
   if (isNeeded || kept.has(cell) || document.querySelector("dialog:modal")) return;
   // only there does an empty cell keep its size
   if (getComputedStyle(cell).contentVisibility !== "auto") return;
+  // what a script has set would come back as inline style, which the policy refuses
+  for (const styled of cell.querySelectorAll("[style]")) styled.removeAttribute("style");
   kept.set(cell, cell.innerHTML);
   cell.replaceChildren();
 }
