@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
-from web.browser import AS_BROWSER, Page, assert_inert, image_page, shown_image, words
+from web.browser import AS_BROWSER, AS_ONE, Page, assert_inert, image_page, shown_image, words
 from web.test_pages import HOSTILE_PROMPTS
 from werkzeug.test import TestResponse
 
@@ -19,7 +19,7 @@ from service.wiring import Wiring
 
 def compared(browser: FlaskClient, ours: UUID, theirs: UUID) -> TestResponse:
     place = f"/compare?a={public_id(Kind.IMAGE, ours)}&b={public_id(Kind.IMAGE, theirs)}"
-    return browser.get(place, headers=AS_BROWSER)
+    return browser.get(place, headers=AS_ONE)
 
 
 def test_what_differs_stands_apart_from_what_is_the_same(

@@ -15,7 +15,7 @@ from chaos.proxy import Mode, TcpProxy
 from factories import Rewire, project_id
 from flask.testing import FlaskClient
 from sqlalchemy import update
-from web.browser import AS_BROWSER, form_token, log_in, shown_image, words
+from web.browser import AS_BROWSER, AS_ONE, form_token, log_in, shown_image, words
 from web.kept_image import kept_image
 from werkzeug.test import TestResponse
 
@@ -37,7 +37,7 @@ def names(*ids: UUID) -> list[str]:
 
 
 def ask(browser: FlaskClient, ids: list[str]) -> TestResponse:
-    return browser.get("/images.zip", query_string={"image": ids}, headers=AS_BROWSER)
+    return browser.get("/images.zip", query_string={"image": ids}, headers=AS_ONE)
 
 
 def opened(answer: TestResponse) -> tuple[zipfile.ZipFile, Any]:

@@ -207,7 +207,7 @@ def test_the_page_leads_to_another_like_it_and_to_an_edit_of_it(
 ) -> None:
     name = place.rpartition("/")[2]
     page = Page(browser.get(place))
-    assert page.links("/new") == [f"/new?like={name}", f"/new?edit={name}"]
+    assert page.links(r"/new\?") == [f"/new?like={name}", f"/new?edit={name}"]
     assert page.links("/jobs/")
     opened = [a["href"] for tag, a in page.tags if tag == "a" and "download" not in a]
     assert f"{place}/content" in opened

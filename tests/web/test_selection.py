@@ -8,7 +8,16 @@ from conftest import Api
 from factories import events, project_id
 from flask.testing import FlaskClient
 from sqlalchemy import select
-from web.browser import AS_BROWSER, Page, assert_inert, form_token, log_in, shown_image, words
+from web.browser import (
+    AS_BROWSER,
+    AS_ONE,
+    Page,
+    assert_inert,
+    form_token,
+    log_in,
+    shown_image,
+    words,
+)
 from web.kept_image import kept_image
 from web.test_pages import HOSTILE_PROMPTS
 from werkzeug.test import TestResponse
@@ -28,7 +37,7 @@ def names(*ids: UUID) -> list[str]:
 
 def send(browser: FlaskClient, ids: list[str], act: str, **more: str) -> TestResponse:
     form = {"image": ids, "act": act, **form_token(browser), **more}
-    return browser.post("/selection", data=form, headers=AS_BROWSER)
+    return browser.post("/selection", data=form, headers=AS_ONE)
 
 
 def done(browser: FlaskClient, answer: TestResponse) -> str:
