@@ -19,6 +19,10 @@ _OPTIONS = (
 #: When the last picture that can be seen without scrolling was there, ms after the visit began.
 _FIRST_GRID = """
 async () => {
+  // before its style sheets are there, nothing is where it will be
+  if (document.readyState !== "complete") {
+    await new Promise((done) => addEventListener("load", done, { once: true }));
+  }
   const seen = [...document.querySelectorAll("#wall img")]
     .filter((img) => img.getBoundingClientRect().top < innerHeight);
   await Promise.all(seen.map((img) => img.decode()));
