@@ -127,6 +127,7 @@ def test_a_show_goes_on_with_what_the_wall_loads_and_holds_few_pictures(
         expect(large.last).to_have_attribute("src", f"/images/{shown}/content")
     assert page.locator("#lightbox .pswp__img:not(.pswp__img--placeholder)").count() <= 3
     _press(person, "Escape")
+    expect(lightbox).not_to_be_visible()
     assert _focused(person) == pictures[-1]
 
 
