@@ -157,7 +157,7 @@ class Outside:
         job = self.jobs[number]
         if not job.called_back_at:
             job.called_back_at = time.monotonic()
-            if number in self._ended:
+            if number in self._ended and not self._ended[number].done():
                 self._ended[number].set_result(None)
         return 200, "text/plain", b""
 

@@ -12,22 +12,23 @@ no job. The account's gate is locked before those of its pools.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
     ColumnElement,
+    Executable,
+    Float,
     Integer,
     Text,
     and_,
+    any_,
     bindparam,
     case,
-    column,
     exists,
     func,
     or_,
     select,
-    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -37,8 +38,8 @@ from service.clock import seconds
 from service.database import Transaction
 from service.deployment import may_not_buy
 from service.logs import get_log
-from service.models import Gate, Project, jobs
-from service.states import HOLDS_SLOT, Status
+from service.models import Gate, jobs
+from service.states import HOLDS_SLOT
 
 log = get_log(__name__)
 
@@ -66,6 +67,8 @@ class Probes:
 
 #: Free slots, or limits of them, by pool; the empty pool stands for the whole account.
 Slots = Mapping[str, int]
+#: The same as what a statement is built by, once.
+Limits = tuple[tuple[str, int], ...]
 ACCOUNT = ""
 
 
@@ -97,123 +100,20 @@ def room(tx: Transaction, provider: str, limits: Slots) -> Slots:
     return found
 
 
-def turns() -> CTE:
-    """Select and lock the queued jobs whose turn it is, no more of any pool than it has free.
-
-    Projects take turns, and what a project has upstream already counts as turns taken. Within a
-    project priority decides, then time; none has more upstream than it may. Costs the same however
-    long the queue is. Takes the parameters of `asked`.
-    """
-    of_provider = jobs.c.provider == bindparam("of_provider")
-    pools = (
-        func.unnest(
-            bindparam("pools", type_=ARRAY(Text)), bindparam("free_of_pools", type_=ARRAY(Integer))
-        )
-        .table_valued(column("pool", Text), column("free", Integer), name="pools")
-        .render_derived()
-    )
-    # at all providers: a project's own limit is one for all of them
-    held = (
-        select(jobs.c.project_id, func.count().label("turns"))
-        .where(jobs.c.status.in_(sorted(HOLDS_SLOT)))
-        .group_by(jobs.c.project_id)
-        .subquery()
-    )
-    urgency = (jobs.c.priority.desc(), jobs.c.due_at)
-    waiting = (
-        select(jobs.c.id, jobs.c.priority, jobs.c.due_at)
-        .where(
-            jobs.c.project_id == Project.id,
-            jobs.c.status == Status.QUEUED,
-            jobs.c.due_at <= func.now(),
-            of_provider,
-            jobs.c.pool == pools.c.pool,
-            or_(jobs.c.expires_at.is_(None), jobs.c.expires_at > func.now()),
-        )
-        .order_by(*urgency)
-        # what a pool has no slots for takes nobody's turn
-        .limit(pools.c.free)
-        .lateral()
-    )
-    in_project = func.row_number().over(
-        partition_by=Project.id, order_by=(waiting.c.priority.desc(), waiting.c.due_at)
-    )
-    turn = func.coalesce(held.c.turns, 0) + in_project
-    queue = (
-        select(
-            waiting.c.id,
-            waiting.c.due_at,
-            pools.c.pool,
-            pools.c.free,
-            Project.max_active,
-            turn.label("turn"),
-        )
-        .select_from(Project)
-        .join(pools, true())
-        .join(waiting, true())
-        .outerjoin(held, held.c.project_id == Project.id)
-        .subquery()
-    )
-    in_pool = func.row_number().over(
-        partition_by=queue.c.pool, order_by=(queue.c.turn, queue.c.due_at)
-    )
-    allowed = or_(queue.c.max_active.is_(None), queue.c.turn <= queue.c.max_active)
-    placed = select(queue, in_pool.label("place")).where(allowed).subquery()
-    fair = (
-        select(placed.c.id)
-        .where(placed.c.place <= placed.c.free)
-        .order_by(placed.c.turn, placed.c.due_at)
-        .limit(bindparam("free_in_all", type_=Integer))
-    )
-    return (
-        select(jobs.c.id)
-        .where(jobs.c.id.in_(fair), jobs.c.status == Status.QUEUED)
-        # a caller may be withdrawing one of them right now
-        .with_for_update(skip_locked=True)
-        .cte("turns")
-    )
-
-
-def asked(provider: str, free: Slots) -> Mapping[str, object]:
-    """Return the parameters of `turns`."""
-    return {
-        "of_provider": provider,
-        "pools": [*free],
-        "free_of_pools": [*free.values()],
-        "free_in_all": free[ACCOUNT],
-    }
-
-
 def probe_sent(tx: Transaction, provider: str, probes: Probes) -> None:
     """Note that a job goes through a closed gate, so that no second one follows at once."""
-    is_broken = Gate.closed_reason == BREAKER_REASON
-    wait = case((is_broken, probes.breaker_seconds), else_=probes.account_seconds)
-    tx.execute(
-        update(Gate)
-        .where(_account(provider), Gate.closed_reason.is_not(None))
-        .values(probe_at=func.now() + seconds(wait))
-    )
+    waits = {"breaker_seconds": probes.breaker_seconds, "account_seconds": probes.account_seconds}
+    tx.execute(_PROBE_SENT, {"of_provider": provider, **waits})
 
 
-def answered(tx: Transaction, provider: str, pool: str, limits: Slots) -> None:
-    """Open the gate: upstream gave a definite answer. Locks nothing while all is well."""
-    grown = func.least(Gate.slots + 1, case(limits, value=Gate.pool, else_=Gate.slots))
-    unwell = and_(
-        Gate.provider == provider,
-        Gate.pool.in_({ACCOUNT, pool}),
-        or_(
-            Gate.failures > 0,
-            Gate.recent > 0,
-            Gate.closed_reason.is_not(None),
-            Gate.slots != grown,
-        ),
-    )
-    if tx.scalar(select(exists().where(unwell))):
+def answered(tx: Transaction, provider: str, pool: str, limits: Slots, *, count: int = 1) -> None:
+    """Open the gate: upstream gave definite answers. Locks nothing while all is well."""
+    known = tuple(sorted(limits.items()))
+    answers = {"of_provider": provider, "of_pools": [ACCOUNT, pool], "answers": count}
+    if tx.scalar(_is_unwell(known), answers):
         tx.rows(_LOCKED, {"of_provider": provider})
-        well = {"failures": 0, "closed_reason": None, "probe_at": None, "slots": grown}
-        # what is opened again starts anew: else the next unknown outcome would close it at once
-        recent = case((Gate.closed_reason.is_(None), _shifted(Gate.recent, 1)), else_=0)
-        tx.execute(update(Gate).where(unwell).values(**well, recent=recent))
+        shift = 2 ** min(count, BREAKER_RECENT)
+        tx.execute(_get_well(known), {**answers, "shift": shift})
 
 
 def shrink(tx: Transaction, provider: str, pool: str) -> None:
@@ -283,3 +183,52 @@ _ACTIVE = (
     .where(jobs.c.provider == bindparam("of_provider"), jobs.c.status.in_(sorted(HOLDS_SLOT)))
     .group_by(jobs.c.pool)
 )
+_PROBE_SENT = (
+    update(Gate)
+    .where(
+        Gate.provider == bindparam("of_provider"),
+        Gate.pool == ACCOUNT,
+        Gate.closed_reason.is_not(None),
+    )
+    .values(
+        probe_at=func.now()
+        + seconds(
+            case(
+                (Gate.closed_reason == BREAKER_REASON, bindparam("breaker_seconds", type_=Float)),
+                else_=bindparam("account_seconds", type_=Float),
+            )
+        )
+    )
+)
+
+
+def _grown(limits: Limits) -> ColumnElement[int]:
+    more = Gate.slots + bindparam("answers", type_=Integer)
+    return func.least(more, case(dict(limits), value=Gate.pool, else_=Gate.slots))
+
+
+def _unwell(limits: Limits) -> ColumnElement[bool]:
+    return and_(
+        Gate.provider == bindparam("of_provider"),
+        Gate.pool == any_(bindparam("of_pools", type_=ARRAY(Text))),
+        or_(
+            Gate.failures > 0,
+            Gate.recent > 0,
+            Gate.closed_reason.is_not(None),
+            Gate.slots != _grown(limits),
+        ),
+    )
+
+
+@cache
+def _is_unwell(limits: Limits) -> Executable:
+    return select(exists().where(_unwell(limits)))
+
+
+@cache
+def _get_well(limits: Limits) -> Executable:
+    well = {"failures": 0, "closed_reason": None, "probe_at": None, "slots": _grown(limits)}
+    # what is opened again starts anew: else the next unknown outcome would close it at once
+    shifted = Gate.recent * bindparam("shift", type_=Integer) % 2**BREAKER_RECENT
+    recent = case((Gate.closed_reason.is_(None), shifted), else_=0)
+    return update(Gate).where(_unwell(limits)).values(**well, recent=recent)

@@ -16,6 +16,7 @@ from kombu import Connection, Exchange, Queue
 
 from service.logs import get_log
 from service.messages import Message
+from service.pace import Pace
 
 #: Queue of the lanes that wait for the world, and queue of what computes or can wait itself.
 IO_QUEUE = "io"
@@ -30,6 +31,10 @@ CONSUMER_TIMEOUT_SECONDS = 30.0
 PUBLISHER_TIMEOUT_SECONDS = 0.5
 #: A doorbell that nobody heard is worth nothing a little later: the sweep rings again.
 MESSAGE_LIFETIME_SECONDS = 30
+#: A lane that is rung often is awake, and sees what has come since when it comes round. A ring
+#: costs sender and worker two milliseconds; one that waits for its turn stands for all that follow.
+RINGS_PER_SECOND = 15.0
+RINGS_AT_ONCE = 10
 #: After a failed ring nothing is tried for so long; the sweep rings what was missed.
 PAUSE_SECONDS = 1.0
 #: How often a consumer looks whether a lost broker is back.
@@ -118,6 +123,9 @@ class CelerySender:
         }
         self._rung = threading.Condition()
         self._pending: dict[Message, None] = {}
+        self._paces = {
+            message: Pace(per_second=RINGS_PER_SECOND, at_once=RINGS_AT_ONCE) for message in Message
+        }
         self._thread: threading.Thread | None = None
 
     def __call__(self, message: Message) -> None:
@@ -134,9 +142,7 @@ class CelerySender:
         connection = self._app.connection_for_write()
         while True:
             with self._rung:
-                self._rung.wait_for(lambda: self._pending)
-                message = next(iter(self._pending))
-                del self._pending[message]
+                message = self._next()
             try:
                 self._app.send_task(
                     message.value,
@@ -152,3 +158,14 @@ class CelerySender:
                     connection.release()
                 connection = self._app.connection_for_write()
                 time.sleep(PAUSE_SECONDS)
+
+    def _next(self) -> Message:
+        """Wait for a ring whose lane may be rung, and take it."""
+        while True:
+            waits = {message: self._paces[message].wait_seconds for message in self._pending}
+            soonest = min(waits, key=lambda message: waits[message], default=None)
+            if soonest is not None and waits[soonest] <= 0:
+                del self._pending[soonest]
+                self._paces[soonest].count()
+                return soonest
+            self._rung.wait(None if soonest is None else waits[soonest])

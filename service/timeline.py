@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CTE, Row, Text, bindparam, insert, literal, select
+from sqlalchemy import CTE, Row, TableValuedAlias, Text, bindparam, insert, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
 
 from service.database import Transaction
 from service.models import Ending, JobEvent
@@ -36,15 +37,16 @@ def note(tx: Transaction, rows: Sequence[Row[Any]], to: Status, message: str) ->
     tx.execute(_NOTE, lines)
 
 
-def noted(changed: CTE, to: Status) -> CTE:
-    """Return an insert to run with a change, fed by the rows that it returned and by `told`."""
-    line = select(
-        changed.c.id,
-        changed.c.event_seq,
-        literal(event_type(to)),
-        bindparam("told_message", type_=Text),
-        bindparam("told_detail", type_=JSONB),
-    )
+def noted(changed: CTE, to: Status, said: TableValuedAlias | None = None) -> CTE:
+    """Return an insert to run with a change, fed by the rows that it returned and by `told`.
+
+    A change of many rows has what is told of each in `said`, by `of_job`.
+    """
+    kinds = TOLD.items()
+    words = [bindparam(name, type_=kind) if said is None else said.c[name] for name, kind in kinds]
+    line = select(changed.c.id, changed.c.event_seq, literal(event_type(to)), *words)
+    if said is not None:
+        line = line.join(said, said.c.of_job == changed.c.id)
     columns = ["job_id", "seq", "type", "message", "detail"]
     return insert(JobEvent).from_select(columns, line).returning(JobEvent.seq).cte("noted")
 
@@ -60,5 +62,8 @@ def told(message: str, detail: dict[str, Any]) -> dict[str, Any]:
     """Return what a change's line says, as parameters."""
     return {"told_message": message, "told_detail": detail}
 
+
+#: The types of what `told` returns.
+TOLD: dict[str, TypeEngine[Any]] = {"told_message": Text(), "told_detail": JSONB()}
 
 _NOTE = insert(JobEvent)

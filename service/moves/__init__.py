@@ -6,12 +6,13 @@ that is no error. A failure that is left again leaves nothing of itself in the r
 in the same statement or transaction: the line of the timeline, and the callback owed to whoever
 asked for this event.
 
-`changes.py` moves; `news.py` knows what upstream's word on an attempt moves,
-`values.py` what the database has to compute of it.
+`changes.py` moves, one job or many, by `statements.py`; `yeses.py` and `news.py` know what a word
+of upstream moves, `attempts.py` the attempt it is about, `values.py` what the database computes.
 """
 
-from service.moves.changes import add_job, known, origin_of
+from service.moves.changes import Change, add_job, known, origin_of
 from service.moves.news import Moves
 from service.moves.values import After
+from service.moves.yeses import Yes
 
-__all__ = ["After", "Moves", "add_job", "known", "origin_of"]
+__all__ = ["After", "Change", "Moves", "Yes", "add_job", "known", "origin_of"]

@@ -1,26 +1,12 @@
 """Changes of a job's status: compare, set, note, and owe the callback."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    Executable,
-    Row,
-    and_,
-    bindparam,
-    func,
-    insert,
-    not_,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Row, bindparam, func, insert, select
 
 from service.database import Transaction
 from service.documents import Document, Documents, FluxDocuments, ImageRow
@@ -28,17 +14,31 @@ from service.ids import new_id
 from service.messages import Message
 from service.metrics import JOBS_ENDED, MAYBE_CHARGED_ENDS
 from service.models import CallbackForm, Delivery, DeliveryStatus, jobs
-from service.moves.values import DoubtsBut, Kinds, expressions, kinds_of, parameters
-from service.states import (
-    ENTERED_FROM,
-    FAILED_FROM,
-    MAYBE_CHARGED,
-    PROMOTABLE,
-    TERMINAL,
-    ErrorCode,
-    Status,
-)
-from service.timeline import ended, event_type, noted, told
+from service.moves.statements import Kind, add_one, move_many, move_one
+from service.moves.values import DoubtsBut, kinds_of, parameters
+from service.recordsets import records
+from service.states import FAILED_FROM, MAYBE_CHARGED, TERMINAL, ErrorCode, Status
+from service.timeline import event_type, told
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a move says of its job."""
+
+    job_id: UUID
+    message: str
+    #: The columns' own types, or what computes them.
+    columns: Mapping[str, Any]
+    attempt_number: int | None = None
+    detail: Document = field(default_factory=dict)
+    #: What the callback shows besides, by the job's row.
+    images: Callable[[Row[Any]], Sequence[ImageRow]] = lambda _: ()
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """Return the parameters, but those of its line in the timeline."""
+        attempt = {} if self.attempt_number is None else {"of_attempt": self.attempt_number}
+        return {**parameters(self.columns), "of_job": self.job_id, **attempt}
 
 
 @dataclass(frozen=True)
@@ -68,23 +68,28 @@ class Changes:
         `takes_over` has a result of another attempt than the current one, for which no failure of
         that one matters.
         """
-        kind = _Kind(to, sources, takes_over, attempt_number is not None, kinds_of(columns))
+        change = Change(job_id, message, columns, attempt_number, detail or {}, lambda _: images)
+        kind = _kind(to, change, sources, takes_over=takes_over)
         row: Row[Any] | None = tx.first(
-            _moved(kind),
-            {
-                **parameters(columns),
-                "of_job": job_id,
-                **({} if attempt_number is None else {"of_attempt": attempt_number}),
-                **told(message, detail or {}),
-            },
+            move_one(kind), {**change.said, **told(message, change.detail)}
         )
         if row is not None:
-            self._owe(tx, row, images, detail or {})
-            if to in TERMINAL:
-                tx.count_after_commit(JOBS_ENDED.labels(status=to.value).inc)
-                if row.maybe_charged:
-                    tx.count_after_commit(MAYBE_CHARGED_ENDS.inc)
+            self._tell(tx, [(row, change)])
         return row
+
+    def move_all(
+        self, tx: Transaction, to: Status, changes: Sequence[Change]
+    ) -> Mapping[UUID, Row[Any]]:
+        """Move jobs as `move` does, each once, in one statement; return the rows of those that did.
+
+        All changes are alike but for what they say. The others are locked from now on as well.
+        """
+        said = [{**one.said, **told(one.message, one.detail)} for one in changes]
+        (kind,) = {_kind(to, one) for one in changes}
+        rows = tx.rows(move_many(kind), {"said": records(said)})
+        change_of = {one.job_id: one for one in changes}
+        self._tell(tx, [(row, change_of[row.id]) for row in rows])
+        return {row.id: row for row in rows}
 
     def fail(
         self,
@@ -114,17 +119,33 @@ class Changes:
             **{**doubt, **columns},
         )
 
-    def _owe(
-        self, tx: Transaction, row: Row[Any], images: Sequence[ImageRow], detail: Document
-    ) -> None:
+    def _tell(self, tx: Transaction, moved: Sequence[tuple[Row[Any], Change]]) -> None:
+        """Owe the callbacks of moved jobs, and count those that have ended."""
+        owed = [
+            self._owed(tx, row, change)
+            for row, change in moved
+            if row.callback_url is not None and event_type(row.status) in row.callback_events
+        ]
+        if owed:
+            tx.execute(_OWE, owed)
+            tx.ring_after_commit(Message.DELIVER)
+        for row, _ in moved:
+            if row.status in TERMINAL:
+                tx.count_after_commit(JOBS_ENDED.labels(status=row.status.value).inc)
+                if row.maybe_charged:
+                    tx.count_after_commit(MAYBE_CHARGED_ENDS.inc)
+
+    def _owed(self, tx: Transaction, moved: Row[Any], change: Change) -> dict[str, Any]:
+        row = moved
+        if row.status not in TERMINAL:
+            # few callers hear of these, so a move does not read the whole row for them
+            row = tx.first(_WHOLE, {"of_job": moved.id})
         event = event_type(row.status)
-        if row.callback_url is None or event not in row.callback_events:
-            return
         if row.callback_form is CallbackForm.FLUX:
-            body = self.flux_documents.callback(row, images, detail)
+            body = self.flux_documents.callback(row, change.images(row), change.detail)
         else:
-            body = self.documents.callback(row, images, event, row.event_seq)
-        owed = {
+            body = self.documents.callback(row, change.images(row), event, row.event_seq)
+        return {
             "id": new_id(),
             "project_id": row.project_id,
             "job_id": row.id,
@@ -135,8 +156,17 @@ class Changes:
             "origin": origin_of(row.callback_url),
             "body": body,
         }
-        tx.execute(_OWE, owed)
-        tx.ring_after_commit(Message.DELIVER)
+
+
+def _kind(
+    to: Status,
+    change: Change,
+    sources: frozenset[Status] | None = None,
+    *,
+    takes_over: bool = False,
+) -> Kind:
+    of_attempt = change.attempt_number is not None
+    return Kind(to, sources, takes_over, of_attempt, kinds_of(change.columns))
 
 
 def origin_of(url: str) -> str:
@@ -156,78 +186,10 @@ def known(number: int) -> dict[str, Any]:
 def add_job(tx: Transaction, message: str, columns: Document) -> Row[Any] | None:
     """Insert a queued job with its first event; None if its idempotency key is taken."""
     row: Row[Any] | None = tx.first(
-        _added(kinds_of(columns)), {**parameters(columns), **told(message, {})}
+        add_one(kinds_of(columns)), {**parameters(columns), **told(message, {})}
     )
     return row
 
 
+_WHOLE = select(*jobs.c).where(jobs.c.id == bindparam("of_job"))
 _OWE = insert(Delivery).values(status=DeliveryStatus.PENDING, due_at=func.now())
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """What two moves must have in common to be one statement, built once."""
-
-    to: Status
-    sources: frozenset[Status] | None
-    takes_over: bool
-    is_of_attempt: bool
-    columns: Kinds
-
-
-@cache
-def _moved(kind: _Kind) -> Executable:
-    conditions = [
-        jobs.c.id == bindparam("of_job"),
-        _enterable(kind.to, takes_over=kind.takes_over),
-    ]
-    if kind.sources is not None:
-        conditions.append(jobs.c.status.in_(sorted(kind.sources)))
-    if kind.is_of_attempt:
-        conditions.append(jobs.c.attempt_count == bindparam("of_attempt"))
-    columns = expressions(kind.columns)
-    values: dict[str, Any] = {
-        "status": kind.to,
-        "tries": 0,
-        "deaths": 0,
-        "refusals": 0,
-        "due_at": None,
-        "event_seq": jobs.c.event_seq + 1,
-        "completed_at": func.now() if kind.to in TERMINAL else None,
-        "error_code": None,
-        "error_message": None,
-        "error_upstream_status": None,
-        # an attempt that was written off may be paid besides, whatever becomes of the next
-        "maybe_charged": columns.get("resubmitted", jobs.c.resubmitted),
-        **({"is_unsettled": jobs.c.reserved_on.is_not(None)} if kind.to in TERMINAL else {}),
-        **columns,
-    }
-    moved = update(jobs).where(*conditions).values(values).returning(*jobs.c).cte("moved")
-    lines = [noted(moved, kind.to), *([ended(moved, kind.to)] if kind.to in TERMINAL else [])]
-    return select(moved).add_cte(*lines)
-
-
-@cache
-def _added(columns: Kinds) -> Executable:
-    added = (
-        upsert(jobs)
-        .values(status=Status.QUEUED, event_seq=1, **expressions(columns))
-        .on_conflict_do_nothing(index_elements=["project_id", "idempotency_key"])
-        .returning(*jobs.c)
-        .cte("added")
-    )
-    return select(added).add_cte(noted(added, Status.QUEUED))
-
-
-def _enterable(to: Status, *, takes_over: bool) -> ColumnElement[bool]:
-    sources = ENTERED_FROM[to]
-    plain = jobs.c.status.in_(sorted(sources - {Status.FAILED}))
-    if takes_over:
-        return jobs.c.status.in_(sorted(sources))
-    if to is Status.CANCELED:
-        # what was sent once already may be paid
-        return and_(plain, not_(jobs.c.resubmitted))
-    if Status.FAILED not in sources:
-        return plain
-    codes = sorted(PROMOTABLE[to])
-    return or_(plain, and_(jobs.c.status == Status.FAILED, jobs.c.error_code.in_(codes)))

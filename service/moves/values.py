@@ -6,9 +6,10 @@ costs more than to have it run.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Float, Integer, and_, bindparam, exists, func, or_
+from sqlalchemy import ColumnElement, Float, Integer, and_, exists, func, or_
+from sqlalchemy.types import TypeEngine
 
 from service.clock import seconds
 from service.models import Attempt, jobs
@@ -22,39 +23,46 @@ class Computed(ABC):
         """Compute from `said`."""
         self.said = said
 
+    #: The type of what is said; None is the column's own.
+    kind: ClassVar[TypeEngine[Any] | None] = None
+
     @staticmethod
     @abstractmethod
-    def sql(column: str, said: str) -> ColumnElement[Any]:
-        """Return the column's new value; `said` names the parameter."""
+    def sql(column: str, said: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return the column's new value by what is said."""
 
 
 class After(Computed):
     """The time that is in so many seconds."""
 
+    kind = Float()
+
     @staticmethod
-    def sql(column: str, said: str) -> ColumnElement[Any]:  # noqa: ARG004 - the same for each
+    def sql(column: str, said: ColumnElement[Any]) -> ColumnElement[Any]:  # noqa: ARG004 - the same for each
         """Return now and the seconds."""
-        return func.now() + seconds(bindparam(said, type_=Float))
+        return func.now() + seconds(said)
 
 
 class Kept(Computed):
     """What was known before; else what is said now."""
 
     @staticmethod
-    def sql(column: str, said: str) -> ColumnElement[Any]:
+    def sql(column: str, said: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return one of the two."""
-        return func.coalesce(jobs.c[column], bindparam(said, type_=jobs.c[column].type))
+        return func.coalesce(jobs.c[column], said)
 
 
 class DoubtsBut(Computed):
     """Whether a job that was sent once more may have been charged for other attempts than this."""
 
+    kind = Integer()
+
     @staticmethod
-    def sql(column: str, said: str) -> ColumnElement[Any]:
+    def sql(column: str, said: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return whether the job was in doubt and another attempt may be paid."""
         others = exists().where(
             Attempt.job_id == jobs.c.id,
-            Attempt.number != bindparam(said, type_=Integer),
+            Attempt.number != said,
             or_(Attempt.outcome.is_(None), Attempt.outcome.not_in(sorted(UNPAID))),
         )
         return and_(jobs.c[column], others)
@@ -72,23 +80,29 @@ def kinds_of(columns: Mapping[str, Any]) -> Kinds:
     )
 
 
-def expressions(kinds: Kinds) -> dict[str, ColumnElement[Any]]:
-    """Return what to set each column to."""
+def types(kinds: Kinds) -> dict[str, TypeEngine[Any]]:
+    """Return the type of what is said of each column."""
+    return {said(name): (kind.kind if kind else None) or jobs.c[name].type for name, kind in kinds}
+
+
+def expressions(
+    kinds: Kinds, all_said: Mapping[str, ColumnElement[Any]]
+) -> dict[str, ColumnElement[Any]]:
+    """Return what to set each column to, by all that is said."""
     return {
-        name: kind.sql(name, _said(name))
-        if kind
-        else bindparam(_said(name), type_=jobs.c[name].type)
+        name: kind.sql(name, all_said[said(name)]) if kind else all_said[said(name)]
         for name, kind in kinds
     }
 
 
 def parameters(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the expressions of these columns take."""
+    """Return what is said, by its name."""
     return {
-        _said(name): value.said if isinstance(value, Computed) else value
+        said(name): value.said if isinstance(value, Computed) else value
         for name, value in columns.items()
     }
 
 
-def _said(name: str) -> str:
-    return f"said_{name}"
+def said(column: str) -> str:
+    """Return the name of what is said of a column."""
+    return f"said_{column}"

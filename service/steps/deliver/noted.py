@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -11,26 +10,22 @@ from sqlalchemy import (
     DateTime,
     Float,
     Integer,
-    TableValuedAlias,
     Text,
     Uuid,
     and_,
-    bindparam,
     case,
-    column,
     func,
     insert,
     or_,
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import TypeEngine
 
 from service.clock import seconds
 from service.database import Transaction
 from service.metrics import CALLBACK_TRIES
 from service.models import Delivery, DeliveryAttempt, DeliveryStatus
+from service.recordsets import records, recordset
 from service.steps.deliver.tries import Owed, Try
 
 
@@ -57,10 +52,10 @@ def note(tx: Transaction, tries: Sequence[Noted]) -> None:
     single = {one.delivery_id: one for one in sorted(tries, key=_by_success)}
     said = [
         {
-            "delivery_id": one.delivery_id.hex,
+            "delivery_id": one.delivery_id,
             "number": one.number,
-            "began_at": None if one.began_at is None else one.began_at.isoformat(),
-            "status": one.status.value,
+            "began_at": one.began_at,
+            "status": one.status,
             "wait_seconds": one.wait_seconds,
             "duration_ms": one.one.duration_ms,
             "http_status": one.one.http_status,
@@ -70,7 +65,7 @@ def note(tx: Transaction, tries: Sequence[Noted]) -> None:
         }
         for one in single.values()
     ]
-    taken = tx.rows(_NOTE, {"said": said})
+    taken = tx.rows(_NOTE, {"said": records(said)})
     for row in taken:
         outcome = "delivered" if single[row.delivery_id].one.succeeded else "failed"
         tx.count_after_commit(CALLBACK_TRIES.labels(outcome=outcome).inc)
@@ -84,35 +79,24 @@ def give_back(tx: Transaction, owed: Iterable[Owed]) -> None:
     """Make callbacks due that were claimed and not tried, unless somebody else has them by now."""
     claimed = list(owed)
     if claimed:
-        untried = [
-            {"id": one.id.hex, "leased_until": one.leased_until.isoformat()} for one in claimed
-        ]
-        tx.execute(_GIVE_BACK, {"untried": untried})
+        untried = [{"id": one.id, "leased_until": one.leased_until} for one in claimed]
+        tx.execute(_GIVE_BACK, {"untried": records(untried)})
 
 
-def _rows(name: str, **columns: TypeEngine[Any]) -> TableValuedAlias:
-    """Select from a parameter that is a list of documents."""
-    documents = bindparam(name, type_=JSONB)
-    named = (column(to, kind) for to, kind in columns.items())
-    return (
-        func.jsonb_to_recordset(documents)
-        .table_valued(*named, name=name)
-        .render_derived(with_types=True)
-    )
-
-
-_SAID = _rows(
+_SAID = recordset(
     "said",
-    delivery_id=Uuid(),
-    number=Integer(),
-    began_at=DateTime(timezone=True),
-    status=Text(),
-    wait_seconds=Float(),
-    duration_ms=Integer(),
-    http_status=Integer(),
-    error=Text(),
-    answer=Text(),
-    location=Text(),
+    {
+        "delivery_id": Uuid(),
+        "number": Integer(),
+        "began_at": DateTime(timezone=True),
+        "status": Text(),
+        "wait_seconds": Float(),
+        "duration_ms": Integer(),
+        "http_status": Integer(),
+        "error": Text(),
+        "answer": Text(),
+        "location": Text(),
+    },
 )
 
 
@@ -170,7 +154,7 @@ _NOTE = (
     .returning(DeliveryAttempt.delivery_id)
 )
 
-_UNTRIED = _rows("untried", id=Uuid(), leased_until=DateTime(timezone=True))
+_UNTRIED = recordset("untried", {"id": Uuid(), "leased_until": DateTime(timezone=True)})
 _GIVE_BACK = (
     update(Delivery)
     .where(

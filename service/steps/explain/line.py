@@ -1,6 +1,6 @@
 """Why a queued job waits: who is before it, the slots, the gate, and what keeps workers back.
 
-The order is the claim's (`service.gate.turns`): projects take turns, and what one has upstream
+The order is the claim's (`service.turns`): projects take turns, and what one has upstream
 already counts as turns taken. So of every other project only so many jobs can be before this one
 as its own turn is late, which is what bounds the count.
 """

@@ -5,14 +5,13 @@ disk has no deadline any more: it comes after the others, and only where that di
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, insert, select, update
+from sqlalchemy import case, func, insert, select, update
 
 from service import poison
 from service.clock import seconds
@@ -23,8 +22,9 @@ from service.logs import get_log
 from service.messages import Message
 from service.metrics import READY_TO_STORED_SECONDS
 from service.models import Image, jobs
-from service.moves import Moves
+from service.moves import Change, Moves
 from service.states import ErrorCode, Status
+from service.steps.store.born import Born
 from service.steps.store.bring import (
     Again,
     Bring,
@@ -106,8 +106,13 @@ class Store:
     def record(self, ended: list[tuple[Ripe, Outcome]]) -> None:
         """Commit what S3 has confirmed; plan the next try of the others."""
         with self.database.transaction() as tx:
-            for ripe, outcome in sorted(ended, key=lambda pair: pair[0].job_id):
-                self._take(tx, ripe, outcome)
+            in_order = sorted(ended, key=lambda pair: pair[0].job_id)
+            self._succeed(
+                tx, [(ripe, outcome) for ripe, outcome in in_order if isinstance(outcome, Stored)]
+            )
+            for ripe, outcome in in_order:
+                if not isinstance(outcome, Stored):
+                    self._take(tx, ripe, outcome)
             if any(isinstance(outcome, Kept | Refused) for _, outcome in ended):
                 say_alive(tx, self._spool.id)
             fault_point("store.before_record_commit")
@@ -124,10 +129,8 @@ class Store:
     def _spool(self) -> Spool:
         return self.bring.spool
 
-    def _take(self, tx: Transaction, ripe: Ripe, outcome: Outcome) -> None:
+    def _take(self, tx: Transaction, ripe: Ripe, outcome: Kept | Refused | Lost | Again) -> None:
         match outcome:
-            case Stored():
-                self._succeed(tx, ripe, outcome)
             case Kept():
                 self._keep(tx, ripe)
             case Refused():
@@ -139,43 +142,33 @@ class Store:
             case Again():
                 self._try_again(tx, ripe)
 
-    def _succeed(self, tx: Transaction, ripe: Ripe, stored: Stored) -> None:
-        job = tx.first(_MADE_FROM, {"of_job": ripe.job_id})
-        prompt = str(job.input.get("prompt", "")) if job else ""
-        image: dict[str, Any] = {
-            "id": new_id(),
-            "job_id": ripe.job_id,
-            "created_at": datetime.now(UTC),
-            "bucket": self.bucket,
-            "key": stored.key,
-            "content_type": stored.picture.content_type,
-            "width": stored.picture.width,
-            "height": stored.picture.height,
-            "bytes": stored.bytes,
-            "sha256": stored.sha256,
-            "seed": _seed(job.result if job else None),
-            "model": ripe.model,
-            "prompt": prompt,
-            "revised_prompt": _revised(prompt, job.result if job else None),
-            "parent_image_ids": job.parent_image_ids if job else [],
-        }
-        row = self.moves.move(
-            tx,
-            ripe.job_id,
-            Status.SUCCEEDED,
-            "The image is in the bucket, its checksum confirmed",
-            attempt_number=ripe.attempt_number,
-            detail={"key": stored.key, "sha256": stored.sha256, "bytes": stored.bytes},
-            images=[SimpleNamespace(**image)],
-            kept_by=None,
-        )
-        if row is None:
+    def _succeed(self, tx: Transaction, ended: Sequence[tuple[Ripe, Stored]]) -> None:
+        if not ended:
             return
-        tx.execute(insert(Image), {"project_id": row.project_id, **image})
-        waited = (row.completed_at - row.generated_at).total_seconds()
-        tx.count_after_commit(partial(READY_TO_STORED_SECONDS.observe, waited))
+        born = [
+            Born(ripe, stored, self.bucket, new_id(), datetime.now(UTC)) for ripe, stored in ended
+        ]
+        changes = [
+            Change(
+                one.ripe.job_id,
+                "The image is in the bucket, its checksum confirmed",
+                {"kept_by": None},
+                one.ripe.attempt_number,
+                one.detail,
+                one.shown,
+            )
+            for one in born
+        ]
+        moved = self.moves.move_all(tx, Status.SUCCEEDED, changes)
+        new = [one for one in born if one.ripe.job_id in moved]
+        if not new:
+            return
+        tx.execute(insert(Image), [one.columns(moved[one.ripe.job_id]) for one in new])
+        for row in moved.values():
+            waited = (row.completed_at - row.generated_at).total_seconds()
+            tx.count_after_commit(partial(READY_TO_STORED_SECONDS.observe, waited))
         tx.ring_after_commit(Message.DERIVE)
-        if ripe.rationed:
+        if any(one.ripe.rationed for one in new):
             # more of them may wait, and S3 takes them
             tx.ring_after_commit(Message.STORE)
 
@@ -251,23 +244,5 @@ class Store:
         )
 
 
-_MADE_FROM = select(jobs.c.input, jobs.c.result, jobs.c.parent_image_ids).where(
-    jobs.c.id == bindparam("of_job")
-)
-
-
 def _backoff(times: int) -> Any:  # noqa: ANN401 - a SQL interval
     return seconds(min(MAX_BACKOFF_SECONDS, 0.25 * 2.0 ** min(times, 10)))
-
-
-def _seed(result: dict[str, Any] | None) -> Decimal | None:
-    seed = (result or {}).get("seed")
-    if isinstance(seed, bool) or not isinstance(seed, int) or abs(seed) >= 10**39:
-        return None
-    return Decimal(seed)
-
-
-def _revised(prompt: str, result: dict[str, Any] | None) -> str | None:
-    """Return what upstream drew by, if it says so and it is not what the caller asked for."""
-    said = (result or {}).get("prompt")
-    return said if isinstance(said, str) and said and said != prompt else None

@@ -5,13 +5,14 @@ gets to it before the send deadline. Record writes down what is known; what may 
 is never sent again (README, "The paid call").
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import Float, bindparam, func, insert, select, update
 
-from service import gate
+from service import gate, turns
 from service.clock import seconds
 from service.database import Database, Transaction
 from service.errors import DatabaseUnavailable
@@ -76,29 +77,29 @@ class Submit:
         """Write down every outcome; a webhook may have moved the job on already."""
         with self.database.transaction() as tx:
             # rows in one order, a job before its attempt, and the gates last: nobody waits in a
-            # circle. What was written down before, its commit unacknowledged, is not told again.
-            news = [
-                (intent, outcome)
-                for intent, outcome in sorted(ended, key=lambda pair: pair[0].job_id)
-                if self.outcomes.write(tx, intent, outcome)
-            ]
-            for intent, outcome in sorted(news, key=lambda pair: pair[0].provider):
-                self._tell_gate(tx, intent, outcome)
+            # circle
+            in_order = sorted(ended, key=lambda pair: pair[0].job_id)
+            self._tell_gates(tx, self.outcomes.write(tx, in_order))
             fault_point("submit.before_record_commit")
         fault_point("submit.after_record")
         self.slips.drop(intent.attempt_id for intent, _ in ended)
         fault_point("submit.after_drop")
 
-    def _tell_gate(self, tx: Transaction, intent: Intent, outcome: SubmitOutcome) -> None:
-        match outcome:
-            case Unknown():
-                gate.unanswered(tx, intent.provider, self.probes)
-            case Refused(http_status=status) if status == gate.TOO_MANY_REQUESTS:
-                gate.shrink(tx, intent.provider, intent.pool)
-            case Refused(http_status=status) if status in gate.ACCOUNT_STATUSES:
-                gate.close(tx, intent.provider, gate.ACCOUNT_STATUSES[status], self.probes)
-            case Accepted() | Refused():
-                gate.answered(tx, intent.provider, intent.pool, self.limits)
+    def _tell_gates(self, tx: Transaction, news: list[tuple[Intent, SubmitOutcome]]) -> None:
+        answers: Counter[tuple[str, str]] = Counter()
+        for intent, outcome in sorted(news, key=lambda pair: pair[0].provider):
+            match outcome:
+                case Unknown():
+                    gate.unanswered(tx, intent.provider, self.probes)
+                case Refused(http_status=status) if status == gate.TOO_MANY_REQUESTS:
+                    gate.shrink(tx, intent.provider, intent.pool)
+                case Refused(http_status=status) if status in gate.ACCOUNT_STATUSES:
+                    reason = gate.ACCOUNT_STATUSES[status]
+                    gate.close(tx, intent.provider, reason, self.probes)
+                case Accepted() | Refused():
+                    answers[intent.provider, intent.pool] += 1
+        for (provider, pool), count in sorted(answers.items()):
+            gate.answered(tx, provider, pool, self.limits, count=count)
 
     def _claim_of(self, provider: str, limit: int) -> list[Intent]:
         send_by = self.lease.send_by()
@@ -178,7 +179,7 @@ class Submit:
         send_by: float,
         attempt_ids: Sequence[UUID],
     ) -> list[Intent]:
-        asked = {**gate.asked(provider, free), "silent_seconds": self.lease.silent_seconds}
+        asked = {**turns.asked(provider, free), "silent_seconds": self.lease.silent_seconds}
         rows = tx.rows(_TAKE, asked)
         if not rows:
             return []
@@ -214,7 +215,7 @@ class Submit:
 
 _TAKE = (
     update(jobs)
-    .where(jobs.c.id.in_(select(gate.turns().c.id)))
+    .where(jobs.c.id.in_(select(turns.turns().c.id)))
     .values(
         status=Status.SUBMITTING,
         due_at=func.now() + seconds(bindparam("silent_seconds", type_=Float)),

@@ -1,7 +1,7 @@
 """What is written down of an attempt: the move of its job, and the attempt's own row."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from service import gate
 from service.database import Transaction
 from service.metrics import SUBMISSIONS
 from service.models import Attempt
-from service.moves import After, Moves, known
+from service.moves import After, Moves, Yes, known
 from service.states import AttemptOutcome, ErrorCode, Status
 from service.steps.submit.send import Intent
 from service.upstream import Accepted, NotSent, Refused, SubmitOutcome, Unknown, Unusable
@@ -28,9 +28,34 @@ class Outcomes:
     #: First question about a job of a provider and model, seconds after its submission.
     poll_after_seconds: Callable[[str, str], float]
 
-    def write(self, tx: Transaction, intent: Intent, outcome: SubmitOutcome) -> bool:
-        """Write down an outcome; False if that changes nothing."""
-        tx.count_after_commit(SUBMISSIONS.labels(outcome=type(outcome).__name__.lower()).inc)
+    def write(
+        self, tx: Transaction, ended: Sequence[tuple[Intent, SubmitOutcome]]
+    ) -> list[tuple[Intent, SubmitOutcome]]:
+        """Write outcomes down; return those that are news.
+
+        What was written down before, its commit unacknowledged, is not told again.
+        """
+        for _, outcome in ended:
+            tx.count_after_commit(SUBMISSIONS.labels(outcome=type(outcome).__name__.lower()).inc)
+        yeses = [
+            self._yes(intent, outcome) for intent, outcome in ended if isinstance(outcome, Accepted)
+        ]
+        taken = self.moves.take_yeses(tx, yeses)
+        return [
+            (intent, outcome)
+            for intent, outcome in ended
+            if (
+                taken[intent.job_id]
+                if intent.job_id in taken
+                else self._write_one(tx, intent, outcome)
+            )
+        ]
+
+    def _yes(self, intent: Intent, answer: Accepted) -> Yes:
+        ask_after = self.poll_after_seconds(intent.provider, intent.model)
+        return Yes(intent.job_id, intent.attempt_number, answer, ask_after)
+
+    def _write_one(self, tx: Transaction, intent: Intent, outcome: SubmitOutcome) -> bool:
         match outcome:
             case Accepted():
                 return self._accepted(tx, intent, outcome)
@@ -44,8 +69,7 @@ class Outcomes:
                 return self._unknown(tx, intent, outcome)
 
     def _accepted(self, tx: Transaction, intent: Intent, outcome: Accepted) -> bool:
-        ask_after = self.poll_after_seconds(intent.provider, intent.model)
-        self.moves.take_yes(tx, intent.job_id, intent.attempt_number, outcome, ask_after)
+        self.moves.take_yes(tx, self._yes(intent, outcome))
         return _close_attempt(tx, intent, http_status=outcome.http_status)
 
     def _not_sent(self, tx: Transaction, intent: Intent, outcome: NotSent) -> bool:
