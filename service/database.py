@@ -5,14 +5,19 @@ commit and are forgotten on rollback. No transaction stays open across a call to
 caller: steps claim, act, and record.
 """
 
+import select
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from psycopg.errors import ReadOnlySqlTransaction
 from sqlalchemy import Connection, Engine, Executable, create_engine, event
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from service.errors import DatabaseUnavailable
 from service.messages import Message
@@ -26,6 +31,9 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000
 #: The least that libpq takes; our own patience with a silent server may be shorter.
 CONNECT_TIMEOUT_SECONDS = 2
+#: A connection that has just been used is used again without a question, which would take as long
+#: as a small statement, unless its server has hung up.
+PING_AFTER_SECONDS = 0.2
 
 
 def connect(url: str, *, pool_size: int, patience: Patience) -> Engine:
@@ -44,7 +52,6 @@ def connect(url: str, *, pool_size: int, patience: Patience) -> Engine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=patience.pool_timeout_seconds,
-        pool_pre_ping=True,
         # prompts and secrets are parameters, and errors are logged
         hide_parameters=True,
         connect_args={
@@ -58,6 +65,24 @@ def connect(url: str, *, pool_size: int, patience: Patience) -> Engine:
             "tcp_user_timeout": 10_000,
         },
     )
+
+    @event.listens_for(engine, "checkout")
+    def ping(
+        connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+    ) -> None:
+        """Find out whether the server is still there, unless it was a moment ago."""
+        rested_seconds = time.monotonic() - record.info.get("used_at", 0.0)
+        if rested_seconds < PING_AFTER_SECONDS and not _has_spoken(connection):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except psycopg.Error as error:
+            # nor are the others of the pool what they were
+            raise InvalidatePoolError from error
+
+    @event.listens_for(engine, "checkin")
+    def note(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        record.info["used_at"] = time.monotonic()
 
     @event.listens_for(engine, "do_connect")
     def bounded(
@@ -83,6 +108,10 @@ class Transaction:
     def count_after_commit(self, count: Callable[[], object]) -> None:
         """Raise a counter once this is committed: what is rolled back did not happen."""
         self.counts.append(count)
+
+    def commit(self) -> None:
+        """Make it durable."""
+        self._connection.commit()
 
     def execute(self, statement: Executable, parameters: Parameters = None) -> int:
         """Execute a statement, once for each set of parameters; return how many rows it touched."""
@@ -111,6 +140,7 @@ class Database:
     ) -> None:
         """Connect on first use, `pool_size` times at most."""
         self._engine = connect(url, pool_size=pool_size, patience=patience)
+        self._looking = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._outage = Outage(patience)
         self._ring = ring
 
@@ -123,12 +153,20 @@ class Database:
                 that was during the commit, the rows may be there all the same: look them up by
                 id, never assume a rollback.
         """
+        with self._asking(self._engine) as tx:
+            yield tx
+            tx.commit()
+        for count in tx.counts:
+            count()
+        for message in tx.rings:
+            self._ring(message)
+
+    @contextmanager
+    def _asking(self, engine: Engine) -> Iterator[Transaction]:
         try:
-            with self._outage.asking(), self._engine.connect() as connection:
+            with self._outage.asking(), engine.connect() as connection:
                 self._outage.ended()
-                tx = Transaction(connection)
-                yield tx
-                connection.commit()
+                yield Transaction(connection)
         except (OperationalError, InterfaceError, PoolTimeoutError) as error:
             if isinstance(_cause(error), DatabaseSilent):
                 self._outage.began()
@@ -137,14 +175,27 @@ class Database:
             if error.connection_invalidated or isinstance(error.orig, ReadOnlySqlTransaction):
                 raise DatabaseUnavailable(_reason(error)) from error
             raise
-        for count in tx.counts:
-            count()
-        for message in tx.rings:
-            self._ring(message)
+
+    @contextmanager
+    def look(self) -> Iterator[Transaction]:
+        """Read something with one statement, which is a transaction of its own.
+
+        Raises:
+            DatabaseUnavailable: as for `transaction`.
+        """
+        with self._asking(self._looking) as tx:
+            yield tx
 
     def dispose(self) -> None:
         """Close every pooled connection."""
         self._engine.dispose()
+
+
+def _has_spoken(connection: Any) -> bool:  # noqa: ANN401 - a psycopg connection
+    """Say whether something came unasked: farewells, or the end of the connection."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _cause(error: Exception) -> BaseException:

@@ -104,12 +104,13 @@ class Keys:
             return {row.id for row in tx.rows(_LIVING, {"keys": list(key_ids)})}
 
     def _find(self, key: bytes) -> Caller | None:
-        with self.database.transaction() as tx:
+        with self.database.look() as tx:
             row = tx.first(_CALLER, {"key": key})
-            if row is None:
-                return None
-            *known, was_used = row
-            if not was_used:
+        if row is None:
+            return None
+        *known, was_used = row
+        if not was_used:
+            with self.database.transaction() as tx:
                 tx.execute(USED, {"key": row.key_id})
         return Caller(*known)
 

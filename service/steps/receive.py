@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Row, bindparam, exists, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from service.database import Database, Transaction
@@ -104,45 +104,59 @@ class Receive:
         return count
 
     def _commit(self, attempt_id: UUID, body: bytes) -> None:
+        digest = hashlib.sha256(body).digest()
+        which = {"of_attempt": attempt_id, "of_body": digest}
         with self.database.transaction() as tx:
-            digest = hashlib.sha256(body).digest()
-            heard = {"attempt_id": attempt_id, "body_sha256": digest, "body": body}
-            if not tx.execute(_KEEP, heard):
+            known = tx.first(_KNOWN, which)
+            if known.is_repeat:
                 log.info("webhook_repeated", attempt_id=str(attempt_id))
                 return
-            job_id, effect = self._apply(tx, attempt_id, body)
-            which = {"of_attempt": attempt_id, "of_body": digest}
-            tx.execute(_NOTE, {**which, "job_id": job_id, "effect": effect})
+            effect = self._apply(tx, attempt_id, known, body)
+            # of two at once the second finds nothing to move, and nothing to keep
+            tx.execute(
+                _KEEP,
+                {
+                    "attempt_id": attempt_id,
+                    "body_sha256": digest,
+                    "body": body,
+                    "job_id": known.job_id,
+                    "effect": effect,
+                },
+            )
             fault_point("receive.before_commit")
         fault_point("receive.after_commit")
         log.info(
             "webhook_received",
             attempt_id=str(attempt_id),
-            job_id=None if job_id is None else str(job_id),
+            job_id=None if known.job_id is None else str(known.job_id),
             effect=effect,
         )
 
-    def _apply(self, tx: Transaction, attempt_id: UUID, body: bytes) -> tuple[UUID | None, str]:
-        attempt = tx.first(_ATTEMPT, {"of_attempt": attempt_id})
-        if attempt is None:
+    def _apply(self, tx: Transaction, attempt_id: UUID, known: Row[Any], body: bytes) -> str:
+        if known.job_id is None:
             # a restored database may have lost the attempt: the inbox keeps what we were told
             log.error("webhook_unmatched", attempt_id=str(attempt_id))
-            return None, "unmatched"
+            return "unmatched"
         said = _object(body)
         if said is None:
-            return attempt.job_id, "unreadable"
+            return "unreadable"
         result = read_result(said)
-        if self.moves.take_result(tx, attempt.job_id, attempt.number, result, HeardBy.WEBHOOK):
-            return attempt.job_id, "moved"
-        return attempt.job_id, "progress" if isinstance(result, InProgress) else "unchanged"
+        if self.moves.take_result(tx, known.job_id, known.number, result, HeardBy.WEBHOOK):
+            return "moved"
+        return "progress" if isinstance(result, InProgress) else "unchanged"
 
 
-_KEEP = insert(FluxWebhook).values(effect="unmatched").on_conflict_do_nothing()
-_NOTE = update(FluxWebhook).where(
+_KEEP = insert(FluxWebhook).on_conflict_do_nothing()
+_IS_REPEAT = exists().where(
     FluxWebhook.attempt_id == bindparam("of_attempt"),
     FluxWebhook.body_sha256 == bindparam("of_body"),
 )
-_ATTEMPT = select(Attempt.job_id, Attempt.number).where(Attempt.id == bindparam("of_attempt"))
+#: One row, whether or not there is such an attempt.
+_KNOWN = (
+    select(_IS_REPEAT.label("is_repeat"), Attempt.job_id, Attempt.number)
+    .select_from(select(literal(1)).subquery())
+    .outerjoin(Attempt, Attempt.id == bindparam("of_attempt"))
+)
 
 
 def _object(body: bytes) -> Mapping[str, Any] | None:

@@ -16,9 +16,9 @@ from service.errors import (
 from service.ids import Kind, public_id, read_id
 from service.keys import Caller
 from service.models import Scope
-from service.states import TERMINAL, Status
+from service.states import TERMINAL
 from service.steps.browse import JobFilter
-from service.steps.enqueue import JobBody
+from service.steps.enqueue import Enqueued, JobBody
 from service.steps.enqueue.body import MAX_METADATA_CHARS
 from service.web.auth import bearer
 from service.web.big_bodies import give_place_back
@@ -54,20 +54,11 @@ def jobs_blueprint(wiring: Wiring, waiting: Waiting) -> Blueprint:
         row, images = wiring.browse.job(project_id, job_id)
         return jsonify(wiring.documents.job(row, images)), row.status in TERMINAL
 
-    def accept(caller: Caller) -> tuple[UUID, Status, bool]:
-        """Accept the request's job; nothing of its body is kept while its answer waits."""
-        wanted = read_job_request(request, caller, wiring.enqueue)
-        enqueued = wiring.enqueue.accept(caller.project_id, wanted)
-        return enqueued.row.id, enqueued.row.status, enqueued.replayed
-
-    def accepted(
-        project_id: UUID, job_id: UUID, *, is_replayed: bool, seconds: int = 0
-    ) -> Response:
-        answer, ended = shown(project_id, job_id)
-        answer.status_code = 200 if seconds and ended else 202
-        answer.headers["Location"] = f"/v1/jobs/{public_id(Kind.JOB, job_id)}"
-        answer.headers.update(_applied(seconds, is_replayed=is_replayed))
-        return answer
+    def accepted_now(project_id: UUID, enqueued: Enqueued) -> Response:
+        """Answer with what was committed just now, or with what has become of it since."""
+        row, is_replayed = enqueued.row, enqueued.replayed
+        answer = shown(project_id, row.id)[0] if is_replayed else jsonify(wiring.documents.job(row))
+        return _accepted(answer, row.id, is_replayed=is_replayed)
 
     @routes.post("")
     @api.operation(
@@ -85,15 +76,22 @@ def jobs_blueprint(wiring: Wiring, waiting: Waiting) -> Blueprint:
         callback=_CALLBACK,
     )
     def enqueue(caller: Caller) -> Response:
-        job_id, status, is_replayed = accept(caller)
-        seconds = _wait_seconds()
-        if seconds and status not in TERMINAL:
-            give_place_back()
-            connection = request.environ.get("gunicorn.socket")
-            waiting.wait(job_id, seconds, aside(request.environ), connection)
+        wanted = read_job_request(request, caller, wiring.enqueue)
+        enqueued, seconds = wiring.enqueue.accept(caller.project_id, wanted), _wait_seconds()
+        if not seconds:
+            return accepted_now(caller.project_id, enqueued)
+        job_id, is_replayed = enqueued.row.id, enqueued.replayed
+        has_ended = enqueued.row.status in TERMINAL
+        # nothing of the body is kept while the answer waits
+        del enqueued, wanted
+        if not has_ended:
+            _wait(waiting, job_id, seconds)
             # the key may have been revoked meanwhile
             bearer(request, wiring.keys)
-        return accepted(caller.project_id, job_id, is_replayed=is_replayed, seconds=seconds)
+        answer, has_ended = shown(caller.project_id, job_id)
+        _accepted(answer, job_id, is_replayed=is_replayed, seconds=seconds)
+        answer.status_code = 200 if has_ended else 202
+        return answer
 
     @routes.get("")
     @api.operation(
@@ -146,7 +144,7 @@ def jobs_blueprint(wiring: Wiring, waiting: Waiting) -> Blueprint:
     def retry(caller: Caller, job_id: str) -> Response:
         key = read_idempotency_key(request)
         again = wiring.enqueue.retry(caller.project_id, known_job(job_id), key)
-        return accepted(caller.project_id, again.row.id, is_replayed=again.replayed)
+        return accepted_now(caller.project_id, again)
 
     return routes
 
@@ -161,6 +159,18 @@ def known_job(job_id: str) -> UUID:
     if found is None:
         raise NotFound("There is no such job.")
     return found
+
+
+def _wait(waiting: Waiting, job_id: UUID, seconds: int) -> None:
+    give_place_back()
+    waiting.wait(job_id, seconds, aside(request.environ), request.environ.get("gunicorn.socket"))
+
+
+def _accepted(answer: Response, job_id: UUID, *, is_replayed: bool, seconds: int = 0) -> Response:
+    answer.status_code = 202
+    answer.headers["Location"] = f"/v1/jobs/{public_id(Kind.JOB, job_id)}"
+    answer.headers.update(_applied(seconds, is_replayed=is_replayed))
+    return answer
 
 
 def _applied(seconds: int, *, is_replayed: bool) -> dict[str, str]:
