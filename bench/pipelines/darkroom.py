@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.running import ROOT, Caller, execute
-
 from service.embedded.supervisor import read_procfile
 
 
