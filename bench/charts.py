@@ -51,8 +51,9 @@ def drawn(title: str, labels: Sequence[str], panels: Sequence[Panel]) -> str:
     width = _MARGIN + _LABEL_WIDTH + _PANEL_WIDTH * len(panels) + _MARGIN
     height = _TOP + _ROW_HEIGHT * len(labels) + _MARGIN
     size = f'width="{width}" height="{height}"'
+    box = f'viewBox="0 0 {width} {height}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {width} {height}" {size}>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {size} {box}>',
         f"<title>{escape(title)}</title>",
         f"<style>{_STYLE}</style>",
         f'<rect class="ground" {size} rx="6"/>',

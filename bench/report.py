@@ -104,7 +104,9 @@ def _markdown(rounds: Rounds, conditions: Mapping[str, str]) -> str:
         "",
         f"`{conditions['command']}`",
         "",
-        f"{conditions['machine']}; {conditions['date']}; rounds: {conditions['rounds']}. {_READING}",
+        f"{conditions['machine']}; {conditions['date']}; rounds: {conditions['rounds']}.",
+        "",
+        _READING,
         "",
         *_table(
             ["pipeline", *_FIGURES],
