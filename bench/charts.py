@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-_LABEL_WIDTH = 190
+_LABEL_WIDTH = 210
 _PANEL_WIDTH = 280
 #: What of a panel a bar may take; its figure stands in the rest.
 _BAR_WIDTH = 210

@@ -114,6 +114,7 @@ DRAMATIQ_TUNED = Peer(
     {"dramatiq_worker_timeout": "20"},
 )
 
+#: Web and worker in one process.
 BULLMQ = Peer("BullMQ", {"web": ["node", str(_BULLMQ / "bullmq.mjs")]})
 
 
