@@ -163,10 +163,11 @@ class Outside:
 
     async def _post(self, url: str, body: bytes, headers: str) -> tuple[int, bytes]:
         parts = urlsplit(url)
-        idle = self._peers[parts.hostname or "", parts.port or 80]
+        where = parts.hostname or "", parts.port or 80
+        idle = self._peers[where]
         while True:
             is_fresh = not idle
-            client = idle.pop() if idle else await Client.connect(parts.hostname, parts.port)
+            client = idle.pop() if idle else await Client.connect(*where)
             try:
                 answer = await client.post(parts.path, body, headers)
             except ConnectionError:
@@ -235,7 +236,7 @@ class Client(asyncio.Protocol):
         self.is_closed = False
 
     @classmethod
-    async def connect(cls, host: str | None, port: int | None) -> "Client":
+    async def connect(cls, host: str, port: int) -> "Client":
         """Return a client that is connected.
 
         Raises:

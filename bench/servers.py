@@ -5,8 +5,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import create_engine, text
-
 from service.embedded.postgres import Postgres
 from service.embedded.seaweedfs import SeaweedFS
 from service.embedded.stack import running
@@ -31,20 +29,6 @@ def servers(home: Path, *, durable: bool = True) -> Iterator[dict[str, str]]:
         Postgres(home / "postgres", home / "postgres.log", durable=durable),
     ) as found:
         yield {**found, "S3_BUCKET": _BUCKET}
-
-
-def new_database(database_url: str, name: str) -> str:
-    """Make an empty database beside the one of the URL; return its own URL."""
-    engine = create_engine(
-        database_url.replace("postgresql://", "postgresql+psycopg://", 1),
-        isolation_level="AUTOCOMMIT",
-    )
-    with engine.connect() as connection:
-        connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-        connection.execute(text(f'CREATE DATABASE "{name}"'))
-    engine.dispose()
-    base, _, query = database_url.partition("?")
-    return f"{base.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
 
 
 def family(*roots: int) -> set[int]:

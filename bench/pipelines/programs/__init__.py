@@ -1,0 +1,1 @@
+"""What the peers run: none of it imports anything of ours, so that its costs are its own."""
