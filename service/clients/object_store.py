@@ -4,7 +4,7 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
 
 import boto3
@@ -13,6 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from service.clients.s3_sender import S3Sender
 from service.errors import ObjectRefused, StorageUnavailable
 from service.pictures import Spooled
 
@@ -26,6 +27,8 @@ _CHECK_SECONDS = 1.2
 _PROBE_SECONDS = 2.5
 _PROBE = b"Darkroom tries whether S3 takes bytes.\n"
 _CACHE_CONTROL = "private, max-age=31536000, immutable"
+_CONNECTIONS = 32
+_CHECKSUM = "x-amz-checksum-sha256"
 #: Errors of S3's that say nothing about the bucket (S3 API reference, list of error codes).
 _ABOUT_THE_OBJECT = frozenset(
     {
@@ -48,6 +51,7 @@ class ObjectStore:
         them to accept a connection.
         """
         self.bucket = bucket
+        self._timeout_seconds = timeout_seconds
         self._session = boto3.session.Session()
         self._client = self._connect(timeout_seconds)
         self._endpoint = self._client.meta.endpoint_url.rstrip("/")
@@ -64,7 +68,7 @@ class ObjectStore:
                 s3={"addressing_style": "path", "payload_signing_enabled": False},
                 connect_timeout=min(_CONNECT_SECONDS, timeout_seconds),
                 read_timeout=timeout_seconds,
-                max_pool_connections=32,
+                max_pool_connections=_CONNECTIONS,
                 # our own schedule retries; a second try in here would outlive the lease
                 retries={"total_max_attempts": 1},
                 request_checksum_calculation="when_required",
@@ -116,18 +120,23 @@ class ObjectStore:
                 putting it again is harmless.
         """
         checksum = _in_base64(bytes.fromhex(sha256))
+        headers = {
+            "Content-Length": str(size_bytes),
+            "Content-Type": content_type,
+            "Cache-Control": _CACHE_CONTROL,
+            _CHECKSUM: checksum,
+            **{f"x-amz-meta-{name}": value for name, value in metadata.items()},
+        }
         try:
-            answer = self._client.put_object(
-                Bucket=self.bucket,
-                Key=key,
-                Body=body,
-                ContentLength=size_bytes,
-                ContentType=content_type,
-                CacheControl=_CACHE_CONTROL,
-                ChecksumSHA256=checksum,
-                Metadata=metadata,
+            answer = self._sender.put(
+                self._url(self.bucket, key),
+                body,
+                headers,
+                sha256=sha256,
+                credentials=self._credentials,
+                region=self._client.meta.region_name,
             )
-            confirmed = answer.get("ChecksumSHA256") or self._head_checksum(key, size_bytes)
+            confirmed = answer.get(_CHECKSUM) or self._head_checksum(key, size_bytes)
         except ClientError as error:
             kind = ObjectRefused if _code(error) in _ABOUT_THE_OBJECT else StorageUnavailable
             raise kind(_reason("put", error)) from error
@@ -201,12 +210,9 @@ class ObjectStore:
         botocore's own signer, without the client's machinery around it: a page of 200 images costs
         milliseconds instead of tenths of a second.
         """
-        credentials = self._session.get_credentials()
-        if credentials is None:
-            raise StorageUnavailable("S3: no credentials")
-        request = AWSRequest("GET", f"{self._endpoint}/{quote(bucket)}/{quote(key)}")
+        request = AWSRequest("GET", self._url(bucket, key))
         region = self._client.meta.region_name
-        signer = S3SigV4QueryAuth(credentials, "s3", region, expires=lifetime_seconds)
+        signer = S3SigV4QueryAuth(self._credentials, "s3", region, expires=lifetime_seconds)
         signer.add_auth(request)
         return str(request.url)
 
@@ -237,6 +243,26 @@ class ObjectStore:
             self._probing_client.put_object(Bucket=self.bucket, Key=key, Body=_PROBE)
         except (BotoCoreError, ClientError) as error:
             raise StorageUnavailable(_reason("put", error)) from error
+
+    def _url(self, bucket: str, key: str) -> str:
+        return f"{self._endpoint}/{quote(bucket)}/{quote(key)}"
+
+    @property
+    def _credentials(self) -> Any:  # noqa: ANN401 - botocore has no types
+        found = self._session.get_credentials()
+        if found is None:
+            raise StorageUnavailable("S3: no credentials")
+        return found
+
+    @cached_property
+    def _sender(self) -> S3Sender:
+        return S3Sender(
+            self._endpoint,
+            ca_bundle=self._session._session.get_config_variable("ca_bundle"),  # noqa: SLF001 - boto3 does not tell
+            connect_seconds=min(_CONNECT_SECONDS, self._timeout_seconds),
+            read_seconds=self._timeout_seconds,
+            connections=_CONNECTIONS,
+        )
 
     def _head_checksum(self, key: str, size_bytes: int) -> str | None:
         """Ask for the checksum where the answer to the PUT gave none; the size must fit as well."""
