@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import Function, func
+from sqlalchemy import ColumnElement, Float, Interval, cast, literal_column
+
+_SECOND = literal_column("interval '1 second'", Interval)
 
 
-def seconds(count: Any) -> Function[Any]:  # noqa: ANN401 - a number or a SQL expression
+def seconds(count: Any) -> ColumnElement[Any]:  # noqa: ANN401 - a number or a SQL expression
     """Return an interval of so many seconds."""
-    return func.make_interval(0, 0, 0, 0, 0, 0, count)
+    return cast(count, Float) * _SECOND

@@ -35,6 +35,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from service.clock import seconds
+from service.constants import constants
 from service.database import Transaction
 from service.deployment import may_not_buy
 from service.logs import get_log
@@ -180,7 +181,7 @@ _LOCKED = (
 )
 _ACTIVE = (
     select(jobs.c.pool, func.count().label("active"))
-    .where(jobs.c.provider == bindparam("of_provider"), jobs.c.status.in_(sorted(HOLDS_SLOT)))
+    .where(jobs.c.provider == bindparam("of_provider"), jobs.c.status.in_(constants(HOLDS_SLOT)))
     .group_by(jobs.c.pool)
 )
 _PROBE_SENT = (

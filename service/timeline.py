@@ -3,7 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CTE, Row, TableValuedAlias, Text, bindparam, insert, literal, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Row,
+    TableValuedAlias,
+    Text,
+    bindparam,
+    insert,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
@@ -20,6 +30,10 @@ IMAGE_DELETED = "image.deleted"
 def event_type(status: Status) -> str:
     """Return the event that tells of a state: `job.succeeded`."""
     return f"job.{status.value}"
+
+
+def _type(status: Status) -> ColumnElement[str]:
+    return literal_column(f"'{event_type(status)}'", Text)
 
 
 def note(tx: Transaction, rows: Sequence[Row[Any]], to: Status, message: str) -> None:
@@ -44,7 +58,7 @@ def noted(changed: CTE, to: Status, said: TableValuedAlias | None = None) -> CTE
     """
     kinds = TOLD.items()
     words = [bindparam(name, type_=kind) if said is None else said.c[name] for name, kind in kinds]
-    line = select(changed.c.id, changed.c.event_seq, literal(event_type(to)), *words)
+    line = select(changed.c.id, changed.c.event_seq, _type(to), *words)
     if said is not None:
         line = line.join(said, said.c.of_job == changed.c.id)
     columns = ["job_id", "seq", "type", "message", "detail"]
@@ -53,7 +67,7 @@ def noted(changed: CTE, to: Status, said: TableValuedAlias | None = None) -> CTE
 
 def ended(changed: CTE, to: Status) -> CTE:
     """Return an insert to run with the change that ends a job, for whoever asks what has ended."""
-    line = select(changed.c.id, changed.c.event_seq, changed.c.project_id, literal(event_type(to)))
+    line = select(changed.c.id, changed.c.event_seq, changed.c.project_id, _type(to))
     columns = ["job_id", "seq", "project_id", "type"]
     return insert(Ending).from_select(columns, line).returning(Ending.seq).cte("ended")
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import CTE, Integer, Text, bindparam, column, func, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from service.constants import constant, constants
 from service.gate import ACCOUNT, Slots
 from service.models import Project, jobs
 from service.states import HOLDS_SLOT, Status
@@ -28,7 +29,7 @@ def turns() -> CTE:
     # at all providers: a project's own limit is one for all of them
     held = (
         select(jobs.c.project_id, func.count().label("turns"))
-        .where(jobs.c.status.in_(sorted(HOLDS_SLOT)))
+        .where(jobs.c.status.in_(constants(HOLDS_SLOT)))
         .group_by(jobs.c.project_id)
         .subquery()
     )
@@ -37,7 +38,7 @@ def turns() -> CTE:
         select(jobs.c.id, jobs.c.priority, jobs.c.due_at)
         .where(
             jobs.c.project_id == Project.id,
-            jobs.c.status == Status.QUEUED,
+            jobs.c.status == constant(Status.QUEUED),
             jobs.c.due_at <= func.now(),
             of_provider,
             jobs.c.pool == pools.c.pool,
@@ -80,7 +81,7 @@ def turns() -> CTE:
     )
     return (
         select(jobs.c.id)
-        .where(jobs.c.id.in_(fair), jobs.c.status == Status.QUEUED)
+        .where(jobs.c.id.in_(fair), jobs.c.status == constant(Status.QUEUED))
         # a caller may be withdrawing one of them right now
         .with_for_update(skip_locked=True)
         .cte("turns")

@@ -15,13 +15,14 @@ from sqlalchemy import (
     and_,
     exists,
     func,
-    literal,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.orm import aliased
 
+from service.constants import constant
 from service.database import Transaction
 from service.logs import get_log
 from service.metrics import DUPLICATE_CHARGES
@@ -146,8 +147,8 @@ def _named(*, counts: bool) -> Executable:
         "ended_at": _ENDED_AT,
     }
     if counts:
-        facts["outcome"] = AttemptOutcome.ACCEPTED
-    matters = literal(counts) | was.c.was.is_(None)
+        facts["outcome"] = constant(AttemptOutcome.ACCEPTED)
+    matters = true() if counts else was.c.was.is_(None)
     is_second = and_(was.c.was.is_(None), Attempt.task_id.is_not(None), has_another)
     return (
         update(Attempt)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     func,
     not_,
+    null,
     or_,
     select,
     update,
@@ -22,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import TypeEngine
 
+from service.constants import constant, constants
 from service.models import jobs
 from service.moves.values import Kinds, expressions, types
 from service.recordsets import recordset
@@ -90,7 +92,7 @@ def add_one(columns: Kinds) -> Executable:
     said = {name: bindparam(name, type_=of) for name, of in types(columns).items()}
     added = (
         upsert(jobs)
-        .values(status=Status.QUEUED, event_seq=1, **expressions(columns, said))
+        .values(status=constant(Status.QUEUED), event_seq=constant(1), **expressions(columns, said))
         .on_conflict_do_nothing(index_elements=["project_id", "idempotency_key"])
         .returning(*jobs.c)
         .cte("added")
@@ -104,21 +106,21 @@ def _changing(kind: Kind, said: Mapping[str, ColumnElement[Any]]) -> Update:
         enterable(kind.to, takes_over=kind.takes_over),
     ]
     if kind.sources is not None:
-        conditions.append(jobs.c.status.in_(sorted(kind.sources)))
+        conditions.append(jobs.c.status.in_(constants(kind.sources)))
     if kind.is_of_attempt:
         conditions.append(jobs.c.attempt_count == said["of_attempt"])
     columns = expressions(kind.columns, said)
     values: dict[str, Any] = {
-        "status": kind.to,
-        "tries": 0,
-        "deaths": 0,
-        "refusals": 0,
-        "due_at": None,
-        "event_seq": jobs.c.event_seq + 1,
-        "completed_at": func.now() if kind.to in TERMINAL else None,
-        "error_code": None,
-        "error_message": None,
-        "error_upstream_status": None,
+        "status": constant(kind.to),
+        "tries": constant(0),
+        "deaths": constant(0),
+        "refusals": constant(0),
+        "due_at": null(),
+        "event_seq": jobs.c.event_seq + constant(1),
+        "completed_at": func.now() if kind.to in TERMINAL else null(),
+        "error_code": null(),
+        "error_message": null(),
+        "error_upstream_status": null(),
         # an attempt that was written off may be paid besides, whatever becomes of the next
         "maybe_charged": columns.get("resubmitted", jobs.c.resubmitted),
         **({"is_unsettled": jobs.c.reserved_on.is_not(None)} if kind.to in TERMINAL else {}),
@@ -134,13 +136,13 @@ def _returned(kind: Kind) -> list[ColumnElement[Any]]:
 def enterable(to: Status, *, takes_over: bool = False) -> ColumnElement[bool]:
     """Return whether a job may be moved to a state, by its own and by its error."""
     sources = ENTERED_FROM[to]
-    plain = jobs.c.status.in_(sorted(sources - {Status.FAILED}))
+    plain = jobs.c.status.in_(constants(sources - {Status.FAILED}))
     if takes_over:
-        return jobs.c.status.in_(sorted(sources))
+        return jobs.c.status.in_(constants(sources))
     if to is Status.CANCELED:
         # what was sent once already may be paid
         return and_(plain, not_(jobs.c.resubmitted))
     if Status.FAILED not in sources:
         return plain
-    codes = sorted(PROMOTABLE[to])
-    return or_(plain, and_(jobs.c.status == Status.FAILED, jobs.c.error_code.in_(codes)))
+    codes = constants(PROMOTABLE[to])
+    return or_(plain, and_(jobs.c.status == constant(Status.FAILED), jobs.c.error_code.in_(codes)))

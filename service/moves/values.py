@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Float, Integer, and_, exists, func, or_
 from sqlalchemy.types import TypeEngine
 
 from service.clock import seconds
+from service.constants import constants
 from service.models import Attempt, jobs
 from service.states import UNPAID
 
@@ -63,7 +64,7 @@ class DoubtsBut(Computed):
         others = exists().where(
             Attempt.job_id == jobs.c.id,
             Attempt.number != said,
-            or_(Attempt.outcome.is_(None), Attempt.outcome.not_in(sorted(UNPAID))),
+            or_(Attempt.outcome.is_(None), Attempt.outcome.not_in(constants(UNPAID))),
         )
         return and_(jobs.c[column], others)
 

@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import Float, Integer, Row, bindparam, func, select, update
 
 from service.clock import seconds
+from service.constants import constant
 from service.database import Database, Transaction
 from service.errors import FluxUnavailable
 from service.faults import fault_point
@@ -141,7 +142,7 @@ class Poll:
             update(jobs)
             .where(
                 jobs.c.id == question.job_id,
-                jobs.c.status == Status.GENERATING,
+                jobs.c.status == constant(Status.GENERATING),
                 jobs.c.attempt_count == question.attempt_number,
             )
             .values(
@@ -153,7 +154,7 @@ class Poll:
 
 _DUE = (
     select(jobs.c.id)
-    .where(jobs.c.status == Status.GENERATING, jobs.c.due_at <= func.now())
+    .where(jobs.c.status == constant(Status.GENERATING), jobs.c.due_at <= func.now())
     .order_by(jobs.c.due_at)
     .limit(bindparam("most", type_=Integer))
     .with_for_update(skip_locked=True)

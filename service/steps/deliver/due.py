@@ -40,6 +40,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from service.clock import seconds
+from service.constants import constant
 from service.models import CallbackForm, CallbackHost, Delivery, DeliveryStatus, Project, jobs
 from service.steps.deliver.busy import FIRST_RUN
 from service.steps.deliver.tries import Host, Owed, Run
@@ -50,7 +51,7 @@ PLACES_PER_PROJECT = 128
 #: Callbacks that are claimed at a time.
 MAX_CLAIM = 256
 
-_PENDING = Delivery.status == DeliveryStatus.PENDING
+_PENDING = Delivery.status == constant(DeliveryStatus.PENDING)
 
 
 def _hosts() -> CTE:

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from service.clock import seconds
+from service.constants import constant
 from service.database import Transaction
 from service.metrics import CALLBACK_TRIES
 from service.models import Delivery, DeliveryAttempt, DeliveryStatus
@@ -122,7 +123,7 @@ def _tried() -> CTE:
         .where(
             Delivery.id.in_(select(_held().c.id)),
             Delivery.id == _SAID.c.delivery_id,
-            Delivery.status == DeliveryStatus.PENDING,
+            Delivery.status == constant(DeliveryStatus.PENDING),
             or_(
                 Delivery.tries == _SAID.c.number - 1,
                 and_(has_succeeded, Delivery.began_at == _SAID.c.began_at),
@@ -160,7 +161,7 @@ _GIVE_BACK = (
     .where(
         Delivery.id == _UNTRIED.c.id,
         Delivery.due_at == _UNTRIED.c.leased_until,
-        Delivery.status == DeliveryStatus.PENDING,
+        Delivery.status == constant(DeliveryStatus.PENDING),
     )
     .values(due_at=func.now())
 )

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from service.clock import seconds
+from service.constants import constant
 from service.models import Project, jobs
 from service.states import Status
 from service.steps.store.bring import Ripe
@@ -68,7 +69,7 @@ def claim(*, is_well: bool) -> Executable:
             jobs.c.due_at,
             (func.now() >= _DIES_AT).label("over"),
             (func.now() - seconds(HOPELESS_AFTER_SECONDS) >= _DIES_AT).label("hopeless"),
-            or_(~_UNKEPT, jobs.c.deaths > 0).label("rationed"),
+            or_(~_UNKEPT, jobs.c.deaths > constant(0)).label("rationed"),
         )
     )
 
@@ -109,7 +110,7 @@ def ripe_from(row: Row[Any]) -> Ripe:
 def _due(limit: Any, *conditions: ColumnElement[bool]) -> CTE:  # noqa: ANN401 - a number or SQL
     return (
         select(jobs.c.id)
-        .where(jobs.c.status == Status.STORING, jobs.c.due_at <= func.now(), *conditions)
+        .where(jobs.c.status == constant(Status.STORING), jobs.c.due_at <= func.now(), *conditions)
         .order_by(_DIES_AT)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -126,14 +127,14 @@ def _claimable(*, is_well: bool) -> Any:  # noqa: ANN401 - a CompoundSelect
     at_hand = or_(jobs.c.kept_by == bindparam("spool_id", type_=Text), and_(~_UNKEPT, _IS_ALIVE))
     suspects = _due(
         bindparam("most_suspects", type_=Integer),
-        jobs.c.deaths > 0,
+        jobs.c.deaths > constant(0),
         or_(_UNKEPT, at_hand) if is_well else _UNKEPT,
     )
-    dying = _due(most - _count(suspects), jobs.c.deaths == 0, _UNKEPT)
+    dying = _due(most - _count(suspects), jobs.c.deaths == constant(0), _UNKEPT)
     parts = [suspects, dying]
     if is_well:
         left = most - PLACES_FOR_DYING - _count(suspects) - _count(dying)
-        parts.append(_due(func.greatest(0, left), jobs.c.deaths == 0, at_hand))
+        parts.append(_due(func.greatest(0, left), jobs.c.deaths == constant(0), at_hand))
     return union_all(*(select(part.c.id) for part in parts))
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Float, bindparam, func, insert, select, update
 
 from service import gate, turns
 from service.clock import seconds
+from service.constants import constant
 from service.database import Database, Transaction
 from service.errors import DatabaseUnavailable
 from service.faults import fault_point
@@ -217,10 +218,10 @@ _TAKE = (
     update(jobs)
     .where(jobs.c.id.in_(select(turns.turns().c.id)))
     .values(
-        status=Status.SUBMITTING,
+        status=constant(Status.SUBMITTING),
         due_at=func.now() + seconds(bindparam("silent_seconds", type_=Float)),
-        attempt_count=jobs.c.attempt_count + 1,
-        event_seq=jobs.c.event_seq + 1,
+        attempt_count=jobs.c.attempt_count + constant(1),
+        event_seq=jobs.c.event_seq + constant(1),
     )
     .returning(*jobs.c)
 )
