@@ -39,7 +39,7 @@ LEAST_SPEED = 0.95
 
 @dataclass
 class Watch:
-    """Draws the numbers of jobs; a number drawn is a job ended, but for the first few."""
+    """Draws the numbers of jobs; after the warm-up a number drawn is a job ended."""
 
     ran: Running
     every: int
@@ -48,12 +48,14 @@ class Watch:
     #: When each look was, and the processor time of all processes by then.
     moments: list[tuple[float, float]] = field(default_factory=list)
 
-    def numbers(self, first: int, count: int) -> Iterator[int]:
-        """Yield numbers, and look at the processes now and then."""
-        for drawn in range(count):
+    def numbers(self, jobs: int) -> Iterator[int]:
+        """Yield numbers, and look at the processes now and then, as long as all are busy."""
+        yield from range(1, WARM_UP_JOBS + 1)
+        for drawn in range(jobs):
             if drawn % self.every == 0:
                 self.look()
-            yield first + drawn
+            yield WARM_UP_JOBS + 1 + drawn
+        self.look()
 
     def look(self) -> None:
         """Note memory, time, and processor time of pipeline and servers."""
@@ -81,12 +83,9 @@ async def soak(home: Path, chosen: argparse.Namespace) -> tuple[Watch, Mapping[s
         with running(pipeline, mine, outside.url, home / "place") as ran:
             outside.expect(ran.caller.callback_secret)
             await asyncio.to_thread(add_ended_jobs, url, chosen.rows_before)
-            warm_up = range(1, WARM_UP_JOBS + 1)
-            await keep_busy(outside, ran.url, ran.caller, warm_up, AT_A_TIME)
             watch = Watch(ran, chosen.every)
-            numbers = watch.numbers(WARM_UP_JOBS + 1, chosen.jobs)
+            numbers = watch.numbers(chosen.jobs)
             await keep_busy(outside, ran.url, ran.caller, numbers, AT_A_TIME)
-            watch.look()
             (undrawn,) = asked(url, "SELECT count(*) FROM images WHERE due_at IS NOT NULL")
     paid = [job.paid for job in outside.jobs.values()]
     facts = {
