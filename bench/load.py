@@ -9,7 +9,7 @@ from outside import Outside
 from pipelines.running import Caller
 
 #: How long work that nobody waits for may take to come to rest.
-REST_SECONDS = 300.0
+REST_SECONDS = 1800.0
 
 
 async def keep_busy(

@@ -67,6 +67,13 @@ class Outside:
         server = await loop.create_server(lambda: Served(self.answer), host, 0, backlog=1024)
         self.url = f"http://{host}:{server.sockets[0].getsockname()[1]}"
 
+    async def close(self) -> None:
+        """Give up the webhooks under way."""
+        calls = list(self._calls)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+
     def expect(self, callback_secret: str) -> None:
         """Forget all jobs; callbacks are signed with this from now on."""
         self.jobs.clear()
