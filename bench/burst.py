@@ -26,7 +26,7 @@ from outside import Outside, noise_png
 from pipelines.darkroom import Darkroom
 from pipelines.running import Running, running
 from processes import resident_mb
-from servers import new_database, servers
+from servers import cpu_seconds, new_database, servers
 from waiting_jobs import Awaited, add_generating
 from waits import Waits, lateness
 
@@ -42,6 +42,8 @@ class Measured:
     #: How late the bench's own event loop was, which is part of it.
     own: Waits
     webhooks_unanswered_at_first: int
+    #: Processor time of each process of the Procfile until all were answered, by webhook.
+    cpu_ms: Mapping[str, float]
     #: From the first webhook to the answer to the last.
     answering_seconds: float
     #: From then until every job had succeeded and every thumbnail was drawn.
@@ -82,9 +84,11 @@ async def measure(outside: Outside, ran: Running, chosen: argparse.Namespace) ->
     before, own = resident_mb(ran.pids), list[float]()
     outside.unanswered_webhooks = 0
     late = asyncio.create_task(lateness(own))
+    spent = {name: cpu_seconds(pid) for name, pid in ran.pids.items()}
     began = time.monotonic()
     took = await call_all(outside, awaited, chosen.rate)
     answered_at = time.monotonic()
+    spent = {name: cpu_seconds(pid) - spent[name] for name, pid in ran.pids.items()}
     late.cancel()
     await at_rest(url)
     [(succeeded,)] = asked(url, "SELECT count(*) FROM jobs WHERE status = 'succeeded'")
@@ -92,6 +96,7 @@ async def measure(outside: Outside, ran: Running, chosen: argparse.Namespace) ->
         Waits.of(took),
         Waits.of(own),
         outside.unanswered_webhooks,
+        {name: seconds * 1000 / chosen.webhooks for name, seconds in spent.items()},
         answered_at - began,
         time.monotonic() - answered_at,
         succeeded - WARM_UP_JOBS,
@@ -130,6 +135,7 @@ def main() -> None:
         and not found.webhooks_unanswered_at_first
     )
     times = f"{found.answering_seconds:.1f} s, the backlog took {found.backlog_seconds:.1f} s more"
+    cpu = ", ".join(f"{name} {spent_ms:.2f}" for name, spent_ms in found.cpu_ms.items())
     ends = f"{found.succeeded:,} jobs succeeded, {found.called_back:,} were called back"
     lines = [
         f"{chosen.webhooks:,} webhooks, {chosen.rate:g} a second: {verdict(passed=passed)}",
@@ -144,6 +150,7 @@ def main() -> None:
         "",
         f"Not answered at first: {found.webhooks_unanswered_at_first}.",
         f"All had an answer after {times}; {ends}.",
+        f"CPU until then, ms a webhook: {cpu}.",
         "",
         *table(
             ("process, MB resident", "before", "after"),

@@ -32,7 +32,7 @@ from load import at_rest, keep_busy
 from outside import Outside, noise_png
 from pipelines.running import ROOT
 from reckoning import Reckoning, reckon
-from servers import cpu_seconds, new_database, servers
+from servers import cpu_seconds, machine_cpu_seconds, new_database, servers
 from spread import Spread, spread
 
 AT_A_TIME = 64
@@ -61,6 +61,8 @@ class Scaled:
     jobs_per_second: float
     #: Cores that servers, product, stub and load kept busy.
     cores: float
+    #: Those, and whatever else ran on the machine.
+    machine_cores: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,16 @@ async def scale(outside: Outside, product: Spread, workers: int, jobs: int) -> S
     """Warm up, and measure."""
     url, caller = product.url, product.caller
     await keep_busy(outside, url, caller, range(1, WARM_UP_JOBS + 1), AT_A_TIME)
-    began, spent = time.monotonic(), cpu_seconds(os.getpid())
+    began, spent, all_spent = time.monotonic(), cpu_seconds(os.getpid()), machine_cpu_seconds()
     numbers = range(WARM_UP_JOBS + 1, WARM_UP_JOBS + 1 + jobs)
     await keep_busy(outside, url, caller, numbers, AT_A_TIME)
     took = time.monotonic() - began
-    return Scaled(workers, jobs / took, (cpu_seconds(os.getpid()) - spent) / took)
+    return Scaled(
+        workers,
+        jobs / took,
+        (cpu_seconds(os.getpid()) - spent) / took,
+        (machine_cpu_seconds() - all_spent) / took,
+    )
 
 
 async def pull(outside: Outside, product: Spread, host: Host, jobs: int) -> Pulled:
@@ -167,8 +174,16 @@ def report(scaled: Sequence[Scaled], pulled: Pulled, chosen: argparse.Namespace)
         f"{chosen.jobs:,} jobs with {chosen.image_bytes:,} bytes each, {AT_A_TIME} at a time.",
         "",
         *table(
-            ("workers on two hosts", "jobs/s", f"busy cores of {os.cpu_count()}"),
-            [(one.workers, f"{one.jobs_per_second:.1f}", f"{one.cores:.2f}") for one in scaled],
+            ("workers on two hosts", "jobs/s", f"busy cores of {os.cpu_count()}", "others' too"),
+            [
+                (
+                    one.workers,
+                    f"{one.jobs_per_second:.1f}",
+                    f"{one.cores:.2f}",
+                    f"{one.machine_cores:.2f}",
+                )
+                for one in scaled
+            ],
         ),
         "",
         f"A cable pulled in the middle: {verdict(passed=found.is_whole)}.",
