@@ -11,6 +11,7 @@ included. All are answered, every job succeeds and is called back, and nothing h
 import argparse
 import asyncio
 import dataclasses
+import resource
 import shlex
 import sys
 import tempfile
@@ -125,6 +126,9 @@ def main() -> None:
     arguments.add_argument("--rate", type=float, default=300.0, help="webhooks per second")
     arguments.add_argument("--image-bytes", type=int, default=20_000)
     chosen = arguments.parse_args()
+    # each webhook that waits for its answer is a connection
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with (
         tempfile.TemporaryDirectory() as place,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,

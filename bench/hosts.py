@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
@@ -69,7 +70,7 @@ def hosts(*names: str) -> Iterator[list[Host]]:
             holder = Process(name, command, env=dict(os.environ), cwd=Path("/"))
             started.callback(holder.stop, signal.SIGKILL)
             found.append(host := Host(name, f"10.77.0.{number}", holder.pid))
-            holder.wait_until(lambda pid=holder.pid: _network(pid) != _network(), _START_SECONDS)
+            holder.wait_until(partial(_has_own_network, holder.pid), _START_SECONDS)
             _connect(host)
         yield found
 
@@ -93,8 +94,8 @@ def _connect(host: Host) -> None:
         subprocess.run(host.command(["ip", *words]), check=True)
 
 
-def _network(pid: int | str = "self") -> Path:
-    return Path(f"/proc/{pid}/ns/net").readlink()
+def _has_own_network(pid: int) -> bool:
+    return Path(f"/proc/{pid}/ns/net").readlink() != Path("/proc/self/ns/net").readlink()
 
 
 def _ip(*words: str) -> None:
