@@ -14,15 +14,17 @@ import os
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
+
+from connections import Client, Served
 
 #: How long upstream works on an image, seconds.
 UPSTREAM_SECONDS = 0.05
+#: How long upstream waits for the answer to a webhook.
+WEBHOOK_PATIENCE_SECONDS = 30.0
 _PROMPT = re.compile(r"number (\d+)")
-_LENGTH = re.compile(rb"content-length:[ ]*(\d+)", re.IGNORECASE)
 _HEADER = re.compile(rb"^(webhook-[a-z]+):[ ]*(.*?)\r?$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -59,11 +61,18 @@ class Outside:
         self.unanswered_webhooks = 0
         self._calls: set[asyncio.Task[None]] = set()
 
-    async def start(self) -> None:
-        """Listen on a free port of loopback."""
+    async def start(self, host: str = "127.0.0.1") -> None:
+        """Listen on a free port of this address."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0, backlog=1024)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        server = await loop.create_server(lambda: Served(self.answer), host, 0, backlog=1024)
+        self.url = f"http://{host}:{server.sockets[0].getsockname()[1]}"
+
+    async def close(self) -> None:
+        """Give up the webhooks under way."""
+        calls = list(self._calls)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
 
     def expect(self, callback_secret: str) -> None:
         """Forget all jobs; callbacks are signed with this from now on."""
@@ -106,6 +115,8 @@ class Outside:
             return self._hear(int(path.rpartition("/")[2]), head, body)
         if path.startswith("/v1/credits"):
             return 200, "application/json", b'{"credits": 1000000}'
+        if path.startswith("/v1/get_result"):
+            return 200, "application/json", self._ready(path.rpartition("=")[2])
         return self._sell(json.loads(body))
 
     def _sell(self, asked: dict[str, Any]) -> tuple[int, str, bytes]:
@@ -129,8 +140,7 @@ class Outside:
 
     async def call_webhook(self, task_id: str, url: str, secret: str) -> None:
         """Say that a task is ready, as upstream does, until that is answered 2xx."""
-        result = {"sample": f"{self.url}/images/{task_id}.png", "seed": 7, "prompt": "a number"}
-        body = json.dumps({"id": task_id, "status": "Ready", "result": result}).encode()
+        body = self._ready(task_id)
         signature = hmac.digest(secret.encode(), body, "sha256").hex()
         headers = (
             f"Content-Type: application/json\r\nX-Webhook-Secret: {secret}\r\n"
@@ -139,7 +149,8 @@ class Outside:
         for pause_seconds in (1, 2, 4, 8):
             began = time.monotonic()
             try:
-                status, _ = await self._post(url, body, headers)
+                async with asyncio.timeout(WEBHOOK_PATIENCE_SECONDS):
+                    status, _ = await self._post(url, body, headers)
             except OSError:
                 status = 0
             self.webhook_seconds.append(time.monotonic() - began)
@@ -147,6 +158,10 @@ class Outside:
                 return
             self.unanswered_webhooks += 1
             await asyncio.sleep(pause_seconds)
+
+    def _ready(self, task_id: str) -> bytes:
+        result = {"sample": f"{self.url}/images/{task_id}.png", "seed": 7, "prompt": "a number"}
+        return json.dumps({"id": task_id, "status": "Ready", "result": result}).encode()
 
     def _hear(self, number: int, head: bytes, body: bytes) -> tuple[int, str, bytes]:
         said = {name.lower(): value for name, value in _HEADER.findall(head)}
@@ -163,11 +178,11 @@ class Outside:
 
     async def _post(self, url: str, body: bytes, headers: str) -> tuple[int, bytes]:
         parts = urlsplit(url)
-        where = parts.hostname or "", parts.port or 80
-        idle = self._peers[where]
+        peer = parts.hostname or "", parts.port or 80
+        idle = self._peers[peer]
         while True:
             is_fresh = not idle
-            client = idle.pop() if idle else await Client.connect(*where)
+            client = idle.pop() if idle else await Client.connect(*peer)
             try:
                 answer = await client.post(parts.path, body, headers)
             except ConnectionError:
@@ -175,113 +190,13 @@ class Outside:
                 if is_fresh:
                     raise
                 continue
+            except asyncio.CancelledError:
+                # its answer may still come, and is not that of the next request
+                client.close()
+                raise
             if not client.is_closed:
                 idle.append(client)
             return answer
-
-
-@dataclass
-class _Reader:
-    """Cuts HTTP/1.1 messages with a length out of what comes in."""
-
-    take: Callable[[bytes, bytes], None]
-    _buffer: bytearray = field(default_factory=bytearray)
-
-    def feed(self, data: bytes) -> None:
-        self._buffer += data
-        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
-            head = bytes(self._buffer[:end])
-            found = _LENGTH.search(head)
-            length = int(found[1]) if found else 0
-            if len(self._buffer) < end + 4 + length:
-                return
-            body = bytes(self._buffer[end + 4 : end + 4 + length])
-            del self._buffer[: end + 4 + length]
-            self.take(head, body)
-
-
-class _Connection(asyncio.Protocol):
-    """One connection to the stub."""
-
-    def __init__(self, outside: Outside) -> None:
-        self._outside = outside
-        self._reader = _Reader(self._take)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._reader.feed(data)
-
-    def _take(self, head: bytes, body: bytes) -> None:
-        path = head.split(b" ", 2)[1].decode()
-        status, content_type, answer = self._outside.answer(path, head, body)
-        close = b"connection: close" in head.lower()
-        self._transport.write(
-            f"HTTP/1.1 {status} OK\r\nContent-Type: {content_type}\r\n"
-            f"Content-Length: {len(answer)}\r\n"
-            f"Connection: {'close' if close else 'keep-alive'}\r\n\r\n".encode()
-            + answer
-        )
-        if close:
-            self._transport.close()
-
-
-class Client(asyncio.Protocol):
-    """One kept connection to a pipeline; one request at a time."""
-
-    def __init__(self) -> None:
-        self._reader = _Reader(self._take)
-        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
-        self.is_closed = False
-
-    @classmethod
-    async def connect(cls, host: str, port: int) -> "Client":
-        """Return a client that is connected.
-
-        Raises:
-            OSError: nobody listens there.
-        """
-        _, client = await asyncio.get_running_loop().create_connection(cls, host, port)
-        return client
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep it."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._host = "{}:{}".format(*transport.get_extra_info("peername")[:2])
-
-    def data_received(self, data: bytes) -> None:
-        """Read on."""
-        self._reader.feed(data)
-
-    def connection_lost(self, _: Exception | None) -> None:
-        """Tell who waits."""
-        self.is_closed = True
-        if self._answer and not self._answer.done():
-            self._answer.set_exception(ConnectionResetError("closed without an answer"))
-
-    async def post(self, path: str, body: bytes, headers: str) -> tuple[int, bytes]:
-        """Send one request; return status and body of the answer."""
-        if self.is_closed:
-            raise ConnectionResetError("closed while idle")
-        self._answer = asyncio.get_running_loop().create_future()
-        head = (
-            f"POST {path} HTTP/1.1\r\nHost: {self._host}\r\n{headers}"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
-        self._transport.write(head.encode() + body)
-        return await self._answer
-
-    def close(self) -> None:
-        """End it."""
-        self._transport.close()
-
-    def _take(self, head: bytes, body: bytes) -> None:
-        if b"connection: close" in head.lower():
-            self.is_closed = True
-            self._transport.close()
-        if self._answer and not self._answer.done():
-            self._answer.set_result((int(head.split(b" ", 2)[1]), body))
 
 
 def noise_png(size_bytes: int) -> bytes:

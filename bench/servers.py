@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from sqlalchemy import create_engine, text
+
 from service.embedded.postgres import Postgres
 from service.embedded.seaweedfs import SeaweedFS
 from service.embedded.stack import running
@@ -31,6 +33,20 @@ def servers(home: Path, *, durable: bool = True) -> Iterator[dict[str, str]]:
         yield {**found, "S3_BUCKET": _BUCKET}
 
 
+def new_database(database_url: str, name: str) -> str:
+    """Make an empty database beside the one of the URL; return its own URL."""
+    engine = create_engine(
+        database_url.replace("postgresql://", "postgresql+psycopg://", 1),
+        isolation_level="AUTOCOMMIT",
+    )
+    with engine.connect() as connection:
+        connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    engine.dispose()
+    base, _, query = database_url.partition("?")
+    return f"{base.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+
 def family(*roots: int) -> set[int]:
     """Return the processes that these have started, and they themselves."""
     parents: dict[int, list[int]] = {}
@@ -55,6 +71,13 @@ def cpu_seconds(*roots: int) -> float:
             # its own, and that of children that have ended and were waited for
             ticks += sum(int(field) for field in fields[11:15])
     return ticks / _TICKS_PER_SECOND
+
+
+def machine_cpu_seconds() -> float:
+    """Return the processor time of all that has run on this machine, whoever's it is."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _idle, _iowait, irq, softirq = map(int, fields[:7])
+    return (user + nice + system + irq + softirq) / _TICKS_PER_SECOND
 
 
 def resident_bytes(pid: int) -> int:

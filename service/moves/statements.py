@@ -33,6 +33,7 @@ from service.timeline import TOLD, ended, noted
 #: What every move's caller looks at; the callback of a job that has ended tells of all columns.
 _LOOKED_AT = (
     jobs.c.id,
+    jobs.c.project_id,
     jobs.c.status,
     jobs.c.event_seq,
     jobs.c.maybe_charged,
