@@ -22,9 +22,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from growth_asking import Asking
-from growth_report import Found, write
+from growth_report import Found, faulty, write
 from growth_rows import fill, grown
-from growth_watch import REPEATS, Watch
+from growth_sites import missed
+from growth_watch import OCCURRENCES, REPEATS, Watch
 from growth_work import Work
 from sqlalchemy import Engine, create_engine
 
@@ -40,6 +41,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
 QUICK_SIZE = 2_000
 QUICK_REPEATS = 1
+_GIGABYTES = "SELECT pg_database_size(current_database()) / 1e9"
 #: A transaction here takes as long as its statements are measured in it.
 PATIENT = Patience(
     silence_seconds=600.0,
@@ -68,9 +70,9 @@ def main() -> None:
                 found.append(
                     measured(Path(folder), size, QUICK_REPEATS if asked.quick else REPEATS)
                 )
-            # each size by itself: a later one may fail for want of a disk
-            is_good = write(results, found)
-    sys.exit(not asked.quick and not is_good)
+            # after each size: a later one may fail for want of a disk
+            write(results, found)
+    sys.exit(not asked.quick and bool(faulty(found)))
 
 
 def measured(home: Path, size: int, repeats: int) -> Found:
@@ -80,19 +82,21 @@ def measured(home: Path, size: int, repeats: int) -> Found:
         began = time.monotonic()
         filled = fill(wiring, plain, size, lambda line: say(f"{size:,} {line}"))
         tables = grown(plain)
-        bytes_used = plain.exec_driver_sql("SELECT pg_database_size(current_database())").scalar()
-        say(f"{size:,} filled in {time.monotonic() - began:.0f} s, {bytes_used / 1e9:.2f} GB")
+        gigabytes = plain.exec_driver_sql(_GIGABYTES).scalar_one()
+        say(f"{size:,} filled in {time.monotonic() - began:.0f} s, {gigabytes:.2f} GB")
         began = time.monotonic()
         work, asking = Work(wiring, watch, filled, plain), Asking(wiring, watch, filled)
         with watch.listening():
-            work.lanes()
+            for _ in range(OCCURRENCES):
+                work.lanes()
             asking.everything()
             work.letters()
             work.tail()
-            work.by_time()
+            for _ in range(OCCURRENCES):
+                work.by_time()
             work.by_hand()
         say(f"{size:,} measured in {time.monotonic() - began:.0f} s")
-    return Found(size, watch.statements, tables)
+    return Found(size, watch.statements, tables, missed(watch.reached))
 
 
 @contextlib.contextmanager

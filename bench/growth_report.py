@@ -24,6 +24,8 @@ class Found:
     statements: Mapping[tuple[str, str], Statement]
     #: Rows of each table.
     tables: Mapping[str, int]
+    #: Where the product executes statements that did not run.
+    missed: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -46,15 +48,21 @@ class Line:
         return None if first is None or last is None or len(self.p50_ms) < 2 else last / first  # noqa: PLR2004 - two ends
 
 
-def write(results: Path, found: Sequence[Found]) -> bool:
-    """Write tables and plans; return whether all is as it should be."""
-    lines = _lines(found)
+def faulty(found: Sequence[Found]) -> list[Line]:
+    """Return what is not as it should be."""
+    return [line for line in lines_of(found) if line.faults]
+
+
+def write(results: Path, found: Sequence[Found]) -> None:
+    """Write tables and plans, and print what is not as it should be."""
+    lines = lines_of(found)
     (results / "growth").mkdir(parents=True, exist_ok=True)
     for one in found:
         (results / "growth" / f"{one.size}.txt").write_text(_plans(one, lines))
     written = {
         "sizes": [one.size for one in found],
         "tables": {one.size: dict(one.tables) for one in found},
+        "not_run": found[-1].missed,
         "statements": [{**vars(line), "ratio": line.ratio} for line in lines],
     }
     (results / "growth.json").write_text(json.dumps(written, indent=1) + "\n")
@@ -63,10 +71,10 @@ def write(results: Path, found: Sequence[Found]) -> bool:
     for line in bad:
         print(f"{line.name}: {', '.join(line.faults)}  {_figures(line)}", flush=True)
     print(f"{len(lines)} statements, {len(bad)} not as they should be", flush=True)
-    return not bad
 
 
-def _lines(found: Sequence[Found]) -> list[Line]:
+def lines_of(found: Sequence[Found]) -> list[Line]:
+    """Put what was measured of a statement at each size beside each other."""
     keys = dict.fromkeys(key for one in found for key in one.statements)
     growing = {
         name
@@ -87,8 +95,8 @@ def _line(name: str, text: str, each: Sequence[Statement | None], growing: set[s
     period = next(one.period for one in each if one)
     line = Line(
         name, text, period,
-        [cost and round(cost.execution_ms, 3) for cost in costs],
-        [cost and round(cost.planning_ms, 3) for cost in costs],
+        [round(cost.execution_ms, 3) if cost else None for cost in costs],
+        [round(cost.planning_ms, 3) if cost else None for cost in costs],
         [cost.buffers if cost else None for cost in costs],
         [cost.rows if cost else None for cost in costs],
         [],
@@ -116,6 +124,8 @@ def _tables(found: Sequence[Found], lines: Sequence[Line]) -> str:
         f"## {title}\n\n{head}" + "".join(f"{_row(line)}\n" for line in some)
         for title, some in kinds.items()
     ]
+    missing = "".join(f"- {place}\n" for place in found[-1].missed)
+    parts.append(f"## Not run\n\nPlaces of `service/` that did not come to execute.\n\n{missing}")
     return "# What every statement costs by the number of jobs\n\n" + "\n".join(parts)
 
 

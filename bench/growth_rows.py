@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from service.ids import Kind, first_id, read_id
+from service.ids import first_id
 from service.keys import NewKey
 from service.wiring import Wiring
 
@@ -27,9 +27,9 @@ PLACES = (0.7, 0.5, 0.2)
 #: What the file leaves out.
 _PARTS = {
     "{prompt}": """
-        (ARRAY['a lighthouse','a harbour','two foxes','an old tram','red safelight','a paper boat'])
+        (ARRAY['a lighthouse', 'a harbour', 'two foxes', 'an old tram', 'a safelight', 'a boat'])
             [1 + number / 10 % 6]
-        || ' in ' || (ARRAY['fog','rain','snow','the evening','spring','strong light','a mirror'])
+        || ' in ' || (ARRAY['fog', 'rain', 'snow', 'the evening', 'spring', 'light', 'a mirror'])
             [1 + number / 60 % 7]
         || ', number ' || number
     """,
@@ -94,7 +94,6 @@ def fill(wiring: Wiring, connection: Connection, jobs: int, say: Callable[[str],
         connection.execute(text(f"DROP INDEX {row.indexname}"))
     values = {
         "projects": ids, "jobs": jobs, "newest": newest, "apart": APART_SECONDS,
-        "first_key": read_id(Kind.KEY, keys[0].key_id),
     }  # fmt: skip
     for name, statement in _statements():
         began = time.monotonic()

@@ -12,7 +12,7 @@ SELECT {id:8001}, project_id, status,
         ELSE '{}' END,
     1, CASE WHEN number % 4 = 0 THEN 'key-' || number END, '\x00', 'http://127.0.0.1:9/hook', '{}',
     at, at + interval '1 second', at + interval '9 seconds', at + interval '10 seconds', 5,
-    CASE WHEN number / 100 % 10 = 0 THEN md5('batch' || project_id || number / 100)::uuid END,
+    CASE WHEN number / 10 % 10 = 0 THEN md5('batch' || project_id || number / 10)::uuid END,
     CASE WHEN number % 1000 = 1 THEN {id:8001} END,
     'simulator', 1, 'task-' || number, 3, 3, status = 'failed' AND number % 200 = 0,
     at + interval '609 seconds', CASE WHEN number % 100 = 3 THEN 'poll' ELSE 'webhook' END,
@@ -26,11 +26,11 @@ SELECT {id:8001}, project_id, status,
 -- batches
 INSERT INTO batches (id, project_id, created_at, size, metadata, idempotency_key, request_sha256,
     completed_at)
-SELECT md5('batch' || project_id || number / 100)::uuid, project_id, min(at), count(*), '{}',
-    CASE WHEN number / 100 % 20 = 0 THEN 'key-' || number / 100 END, '\x00', max(at)
+SELECT md5('batch' || project_id || number / 10)::uuid, project_id, min(at), count(*), '{}',
+    CASE WHEN number / 10 % 20 = 0 THEN 'key-' || number / 10 END, '\x00', max(at)
 {series}
-WHERE number / 100 % 10 = 0
-GROUP BY project_id, number / 100
+WHERE number / 10 % 10 = 0
+GROUP BY project_id, number / 10
 ON CONFLICT (id) DO UPDATE SET size = batches.size + excluded.size
 
 -- attempts
@@ -64,16 +64,15 @@ SELECT {id:8003}, project_id, {id:8001}, at, 'images', 'pictures/1.png',
     'image/png', 640 + 64 * (number / 10 % 9), 640 + 64 * (number / 10 % 7), 1000, 'a',
     number, CASE WHEN number % 20 = 7 THEN 'flux-2-max' ELSE 'flux-2-pro' END, {prompt},
     CASE WHEN number % 1000 = 25 THEN ARRAY[{id:8003}] ELSE '{}' END,
-    'pictures/1.webp', 'pictures/1.json', number % 500 = 5, NULL
+    'pictures/1.webp', 'pictures/1.json', number % 50 = 5, NULL
 {series}
 WHERE number % 10 = 5
 
 -- image_tags
 INSERT INTO image_tags (image_id, project_id, tag)
-SELECT {id:8003}, project_id, 'reel-' || number / 10 % (CASE seq WHEN 1 THEN 8 ELSE 1000 END)
+SELECT {id:8003}, project_id, (ARRAY['reel-', 'shelf-'])[seq] || number / 10 % (3 + seq)
 {series}, generate_series(1, 2) seq
 WHERE number % 10 = 5
-ON CONFLICT DO NOTHING
 
 -- deliveries
 INSERT INTO deliveries (id, project_id, job_id, seq, type, url, origin, body, status, tries,
@@ -92,7 +91,7 @@ SELECT {id:8004}, 1, at, 12, CASE WHEN number % 1000 = 7 THEN 410 ELSE 200 END, 
 -- endings
 INSERT INTO endings (job_id, seq, project_id, type, at, position)
 SELECT {id:8001}, 5, project_id, 'job.' || status, at + interval '10 seconds',
-    CASE WHEN number <= CAST(:jobs AS bigint) - 200 THEN number END
+    CASE WHEN number <= CAST(:jobs AS bigint) - 50 THEN number END
 {series}
 
 -- removals
@@ -114,10 +113,9 @@ WHERE number % 50 = 13
 
 -- sessions
 INSERT INTO sessions (id, sha256, key_id, created_at, last_seen_at, expires_at)
-SELECT {id:8008}, sha256(number::text::bytea), CAST(:first_key AS uuid), at, at,
+SELECT gen_random_uuid(), sha256(number::text::bytea), gen_random_uuid(), now(), now(),
     CAST(:newest AS timestamptz) + interval '7 days'
-{series}
-WHERE number % 1000 = 17
+FROM generate_series(1, 1000) number
 
 -- hours
 INSERT INTO hours (project_id, hour, succeeded, failed, canceled, polled, least_margin_seconds,
@@ -142,7 +140,7 @@ FROM unnest(CAST(:projects AS uuid[])) project_id,
 INSERT INTO balances (provider, at, asked_at, credits)
 SELECT 'simulator', at, at, 1000000 - hour
 FROM (SELECT hour, CAST(:newest AS timestamptz) - interval '1 hour' * hour - interval '10 minutes' AS at
-      FROM generate_series(0, CAST(:jobs AS bigint) * :apart / 3600) hour) one
+      FROM generate_series(0, 24 * 29) hour) one
 
 -- live jobs
 INSERT INTO jobs (id, project_id, status, due_at, model, input, metadata, priority, request_sha256,

@@ -4,7 +4,7 @@ The world's answers are given to the steps directly: what Flux, S3 and callers w
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -35,7 +35,7 @@ from service.wiring import Wiring
 
 DOWN = "http://127.0.0.1:9"
 #: To the last of the jobs that are sent; the others are accepted.
-_OTHERWISE = [
+_OTHERWISE: list[SubmitOutcome] = [
     Unknown("silence"), Unknown("silence"), NotSent("no route"), Declined(429, "too many"),
     Declined(422, "no"),
 ]  # fmt: skip
@@ -76,8 +76,8 @@ class Work:
             intents = self.wiring.submit.claim(_ACCEPTED + len(_OTHERWISE))
         accepted = [Accepted(f"task-{one.job_id}", None, None) for one in intents[:_ACCEPTED]]
         with self.watch.capturing("submit.record"):
-            said: list[SubmitOutcome] = [*accepted, *_OTHERWISE]
-            self.wiring.submit.record(list(zip(intents, said, strict=True)))
+            said = zip(intents, [*accepted, *_OTHERWISE], strict=True)
+            self.wiring.submit.record(list(said))
         return intents
 
     def _receive(self, intents: list[Intent]) -> None:
@@ -162,7 +162,7 @@ class Work:
         """Run what an operator asks for on the command line."""
         wiring = self.wiring
         since = datetime.now(UTC) - timedelta(days=1)
-        asked = {
+        asked: dict[str, Callable[[], object]] = {
             "reconcile": lambda: wiring.reconcile.accounts(since),
             "reconcile, doubts": lambda: list(wiring.reconcile.doubts(since)),
             "recover, look": wiring.recover.look,
