@@ -22,6 +22,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from growth_asking import Asking
+from growth_operator import by_hand, now_and_then
 from growth_report import Found, faulty, write
 from growth_rows import fill, grown
 from growth_sites import missed
@@ -90,11 +91,13 @@ def measured(home: Path, size: int, repeats: int) -> Found:
             for _ in range(OCCURRENCES):
                 work.lanes()
             asking.everything()
+            now_and_then(wiring, watch, filled)
             work.letters()
             work.tail()
             for _ in range(OCCURRENCES):
                 work.by_time()
-            work.by_hand()
+            by_hand(wiring, watch, filled)
+            work.refused()
         say(f"{size:,} measured in {time.monotonic() - began:.0f} s")
     return Found(size, watch.statements, tables, missed(watch.reached))
 

@@ -89,7 +89,8 @@ class Asking:
             limited = {"Authorization": f"Bearer {self.filled.keys[1].api_key}"}
             self._ask("POST /v1/jobs, limited", "POST", "/v1/jobs", json=_ORDER, headers=limited)
             batch = {"jobs": [_ORDER] * 3, "callback_url": "http://127.0.0.1:9/hook"}
-            made = self._ask("POST /v1/batches", "POST", "/v1/batches", json=batch).get_json()
+            for name in ("POST /v1/batches", "POST /v1/batches, repeated"):
+                made = self._ask(name, "POST", "/v1/batches", json=batch, headers=keyed).get_json()
             self._ask("POST batch cancel", "POST", f"/v1/batches/{made['id']}/cancel")
         self._ask("POST /v1/price", "POST", "/v1/price", json=_ORDER)
         flux = self._ask("flux, POST", "POST", "/v1/flux-2-pro", json={"prompt": "a lighthouse"})
@@ -214,6 +215,7 @@ class Asking:
             ("tags", f"/images/{last.image}/tags", {"add": "a"}),
             ("selection, tag", "/selection", {"act": "tag", "tag": "c", "image": both}),
             ("delete", f"/images/{last.image}/delete", {}),
+            ("selection, untag", "/selection", {"act": "untag", "tag": "c", "image": both}),
             ("selection, delete", "/selection", {"act": "delete", "sure": "yes", "image": both}),
             ("end other sessions", "/account/sessions/end", {}),
             ("log out", "/logout", {}),

@@ -42,7 +42,8 @@ _PARTS = {
                        ELSE 'succeeded' END AS status
               FROM (SELECT number, CAST(:newest AS timestamptz)
                         - make_interval(secs => (CAST(:jobs AS bigint) + 1 - number) * :apart) AS at
-                    FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) number) one) two
+                    FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint))
+                        number) one) two
     """,
 }
 _ID = """

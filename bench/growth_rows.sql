@@ -138,7 +138,7 @@ FROM unnest(CAST(:projects AS uuid[])) project_id,
 
 -- balances
 INSERT INTO balances (provider, at, asked_at, credits)
-SELECT 'simulator', at, at, 1000000 - hour
+SELECT 'simulator', at, at, 1000000 + hour
 FROM (SELECT hour, CAST(:newest AS timestamptz) - interval '1 hour' * hour - interval '10 minutes' AS at
       FROM generate_series(0, 24 * 29) hour) one
 
@@ -150,7 +150,7 @@ SELECT {id:9001}, project_id, live, now() + CASE
         WHEN live = 'queued' AND number <= 2000 THEN interval '-1 minute' ELSE interval '3 hours'
     END,
     'flux-2-pro', jsonb_build_object('prompt', {prompt}), '{}', 1, '\x00',
-    'http://127.0.0.1:9/hook', '{}', at, CASE WHEN live <> 'queued' THEN at END, 2, 'simulator',
+    'http://127.0.0.1:9/hook', '{job.succeeded,job.failed}', at, CASE WHEN live <> 'queued' THEN at END, 2, 'simulator',
     CASE WHEN live = 'queued' THEN 0 ELSE 1 END,
     CASE WHEN live IN ('generating', 'storing') THEN 'task-live-' || number END, 3,
     CASE WHEN live = 'storing' THEN 'http://127.0.0.1:9/picture.png' END,

@@ -4,7 +4,7 @@ The world's answers are given to the steps directly: what Flux, S3 and callers w
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,8 +15,9 @@ from sqlalchemy import Connection, text
 
 from service.errors import FluxUnavailable
 from service.ids import new_id
+from service.leases import HandBack
 from service.pictures import Picture
-from service.states import ErrorCode
+from service.states import ErrorCode, Status
 from service.steps.deliver import Try
 from service.steps.derive import Derived
 from service.steps.store.bring import Again, Kept, Lost, Outcome, Refused, Stored
@@ -40,6 +41,7 @@ _OTHERWISE: list[SubmitOutcome] = [
     Declined(422, "no"),
 ]  # fmt: skip
 _ACCEPTED = 5
+_READY = {"status": "Ready", "result": {"sample": f"{DOWN}/1.png", "seed": 7}}
 _DUE = text("UPDATE jobs SET due_at = now() - interval '1 hour' WHERE id = ANY(:ids)")
 #: Some of each state that have waited in vain; what is queued expires.
 _OVERDUE = text("""
@@ -51,6 +53,9 @@ _OWED_NOW = text("""
     UPDATE deliveries SET due_at = now() - interval '1 hour'
     WHERE status = 'pending' AND due_at > now() AND origin = 'http://127.0.0.1:9'
 """)
+#: Whoever looks after a spool may forget those of others.
+_STEADY = text("UPDATE pulses SET at = at - interval '2 hours' WHERE name LIKE 'steady:%'")
+_PROBE = text("UPDATE gates SET probe_at = now() - interval '1 hour'")
 _ATTEMPT = text("SELECT id FROM attempts WHERE job_id = :job")
 
 
@@ -74,6 +79,10 @@ class Work:
         self.wiring.recover.mark()
         with self.watch.capturing("submit.claim"):
             intents = self.wiring.submit.claim(_ACCEPTED + len(_OTHERWISE))
+        with self.watch.capturing("submit.renew"):
+            self.wiring.submit.lease.renew(intents[0].job_id, intents[0].attempt_number)
+        with self.watch.capturing("receive, before the answer"):
+            self._hear(intents[2].attempt_id, {"id": f"task-{intents[2].job_id}", **_READY})
         accepted = [Accepted(f"task-{one.job_id}", None, None) for one in intents[:_ACCEPTED]]
         with self.watch.capturing("submit.record"):
             said = zip(intents, [*accepted, *_OTHERWISE], strict=True)
@@ -81,23 +90,22 @@ class Work:
         return intents
 
     def _receive(self, intents: list[Intent]) -> None:
-        ready = {"status": "Ready", "result": {"sample": f"{DOWN}/1.png", "seed": 7}}
         for intent, said in (
-            (intents[0], ready),
-            (intents[0], ready),
-            (intents[1], ready),
-            (intents[2], {"status": "Content Moderated"}),
+            (intents[0], _READY),
+            # once more
+            (intents[0], _READY),
+            (intents[1], {"status": "Content Moderated"}),
             # nobody knew of this one
-            (intents[5], {"id": f"task-{intents[5].job_id}", **ready}),
+            (intents[5], _READY),
         ):
             with self.watch.capturing("receive"):
                 self._hear(intent.attempt_id, {"id": f"task-{intent.job_id}", **said})
         with self.watch.capturing("receive, of no attempt"):
-            self._hear(new_id(), {"id": "task", **ready})
+            self._hear(new_id(), {"id": "task", **_READY})
         (place, *_) = self.filled.places
         attempt_id = self.plain.execute(_ATTEMPT, {"job": place.failed_id}).scalar_one()
         with self.watch.capturing("receive, late"):
-            self._hear(attempt_id, {"id": "task", **ready})
+            self._hear(attempt_id, {"id": "task", **_READY})
 
     def _hear(self, attempt_id: UUID, body: dict[str, Any]) -> None:
         signer = self.wiring.webhook_signer
@@ -128,6 +136,8 @@ class Work:
                 ripe = self.wiring.store.claim(8)
             with self.watch.capturing("store.record"):
                 self.wiring.store.record([(ripe[0], outcome)])
+            with self.watch.capturing("store.hand_back"):
+                HandBack(self.wiring.database, Status.STORING)(ripe[1:])
             self._make_due(one.job_id for one in ripe)
 
     def _derive(self) -> None:
@@ -149,8 +159,9 @@ class Work:
         """Let pass what only time ends, and do what is done again and again."""
         for status in ("submitting", "unconfirmed", "queued"):
             self.plain.execute(_OVERDUE, {"status": status})
+        self.plain.execute(_STEADY)
         for name, (period_seconds, step) in self.wiring.rounds().items():
-            if name in ("sweep", "receiver"):
+            if name == "sweep":
                 continue
             with self.watch.capturing(f"every: {name}", period=f"{period_seconds:g} s"):
                 step()
@@ -158,24 +169,15 @@ class Work:
             with self.watch.capturing("every: sweep", period="1 s"):
                 self.wiring.sweep(by_beat=True)
 
-    def by_hand(self) -> None:
-        """Run what an operator asks for on the command line."""
-        wiring = self.wiring
-        since = datetime.now(UTC) - timedelta(days=1)
-        asked: dict[str, Callable[[], object]] = {
-            "reconcile": lambda: wiring.reconcile.accounts(since),
-            "reconcile, doubts": lambda: list(wiring.reconcile.doubts(since)),
-            "recover, look": wiring.recover.look,
-            "recover, doubts": lambda: list(wiring.doubts.find(since)),
-            "recover, webhooks": wiring.doubts.unmatched_webhooks,
-            "verify, sample": lambda: list(wiring.verify.run(5, 1)),
-            "keys": wiring.keys.listing,
-            "projects": wiring.projects.all,
-            "project, change": lambda: wiring.projects.change("large", {"max_active": None}),
-        }
-        for name, ask in asked.items():
-            with self.watch.capturing(f"by hand: {name}", period="by hand"):
-                ask()
+    def refused(self) -> None:
+        """Have Flux refuse the account, and take it back."""
+        said: tuple[SubmitOutcome, ...] = (Declined(402, "empty"), Accepted("task-9", None, None))
+        for outcome in said:
+            self.plain.execute(_PROBE)
+            with self.watch.capturing("submit.claim, closed"):
+                (intent, *_) = self.wiring.submit.claim(1)
+            with self.watch.capturing("submit.record, closed"):
+                self.wiring.submit.record([(intent, outcome)])
 
     def letters(self) -> None:
         """Take jobs over the broker."""
