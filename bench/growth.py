@@ -91,7 +91,7 @@ def measured(home: Path, size: int, repeats: int) -> Found:
             for _ in range(OCCURRENCES):
                 work.lanes()
             asking.everything()
-            now_and_then(wiring, watch, filled)
+            now_and_then(wiring, watch, filled, plain)
             work.letters()
             work.tail()
             for _ in range(OCCURRENCES):

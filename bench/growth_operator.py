@@ -7,6 +7,7 @@ from uuid import UUID
 
 from growth_rows import Filled
 from growth_watch import Watch
+from sqlalchemy import Connection, text
 
 from service.ids import Kind, read_id
 from service.states import Status
@@ -14,6 +15,7 @@ from service.steps.browse import ImageFilter, JobFilter
 from service.wiring import Wiring
 
 _FEW = 20
+_AN_HOUR_AGO = text("UPDATE sessions SET last_seen_at = now() - interval '1 hour'")
 
 
 def by_hand(wiring: Wiring, watch: Watch, filled: Filled) -> None:
@@ -40,8 +42,10 @@ def by_hand(wiring: Wiring, watch: Watch, filled: Filled) -> None:
             ask()
 
 
-def now_and_then(wiring: Wiring, watch: Watch, filled: Filled) -> None:
+def now_and_then(wiring: Wiring, watch: Watch, filled: Filled, plain: Connection) -> None:
     """Ask for what the routes ask for in few cases."""
+    token = wiring.keys.sessions.begin(_key_id(filled))
+    plain.execute(_AN_HOUR_AGO)
     mine = filled.project_ids[0]
     (place, other, _) = filled.places
     queued = wiring.matching.find(mine, JobFilter(), [Status.QUEUED], _FEW).ids
@@ -57,6 +61,7 @@ def now_and_then(wiring: Wiring, watch: Watch, filled: Filled) -> None:
         "cancel together": lambda: wiring.together.cancel(mine, queued),
         "retry together": lambda: wiring.together.retry(mine, failed),
         "usage with a limit": lambda: wiring.projects.of(filled.project_ids[1]),
+        "session seen again": lambda: wiring.keys.sessions.caller(token),
         "log in by link": lambda: _log_in(wiring, filled),
     }
     for name, ask in asked.items():

@@ -44,6 +44,8 @@ class Cost:
     """What one occurrence of a statement costs; the medians of its runs."""
 
     execution_ms: float
+    #: The fastest run: what another process did meanwhile is not in it.
+    fastest_ms: float
     planning_ms: float
     #: Shared buffers touched, of the cache or not.
     buffers: int
@@ -131,6 +133,7 @@ class Watch:
         plan = "\n".join(row[0] for row in _explained(raw, _PLAN, text, parameters))
         return Cost(
             statistics.median(executions),
+            min(executions),
             statistics.median(plannings),
             top["Shared Hit Blocks"] + top["Shared Read Blocks"],
             int(top["Actual Rows"]),
