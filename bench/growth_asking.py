@@ -71,6 +71,7 @@ class Asking:
             self._page("/new")
         self._hand_in()
         self._lists()
+        self._silent()
         for place, names in zip(self.filled.places, self.names, strict=True):
             self._one(names)
             self._deep(place)
@@ -128,6 +129,17 @@ class Asking:
         self._ask("GET /v1/events, now", "GET", "/v1/events?after=now")
         for path in ("/readyz", "/metrics", "/v1/keys", "/v1/callbacks"):
             self._ask(f"GET {path}", "GET", path)
+
+    def _silent(self) -> None:
+        """Ask for lists of a project that had much long ago, and nothing since."""
+        mine = {"Authorization": f"Bearer {self.filled.keys[2].api_key}"}
+        for path in (
+            "jobs", "jobs?status=succeeded", "jobs?status=failed", "jobs?model=flux-2-pro",
+            "jobs?metadata.shop=15", "images", "images?model=flux-2-pro", "images?size=small",
+            "images?tag=reel-3", "images?q=fog", "deliveries", "deliveries?status=delivered",
+            "batches", "events",
+        ):  # fmt: skip
+            self._ask(f"silent: GET {path}", "GET", f"/v1/{path}", headers=mine)
 
     def _one(self, names: Names) -> None:
         for name, path in {

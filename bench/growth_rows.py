@@ -35,8 +35,9 @@ _PARTS = {
     """,
     "{series}": """
         FROM (SELECT number, at,
-                  (CAST(:projects AS uuid[]))
-                      [CASE WHEN number % 10 < 6 THEN 1 WHEN number % 10 < 9 THEN 2 ELSE 3 END]
+                  (CAST(:projects AS uuid[]))[CASE WHEN number % 10 < 6 THEN 1
+                      -- the third has been silent for long
+                      WHEN number * 10 > CAST(:jobs AS bigint) * 3 THEN 2 ELSE 3 END]
                       AS project_id,
                   CASE WHEN number % 50 = 0 THEN 'failed' WHEN number % 500 = 1 THEN 'canceled'
                        ELSE 'succeeded' END AS status
@@ -80,7 +81,7 @@ class Filled:
 def fill(wiring: Wiring, connection: Connection, jobs: int, say: Callable[[str], object]) -> Filled:
     """Fill an empty database; the connection commits each statement by itself."""
     newest = datetime.now(UTC)
-    keys = [wiring.keys.create(name) for name in ("large", "middling", "small")]
+    keys = [wiring.keys.create(name) for name in ("large", "middling", "silent")]
     ids = [found for key in keys if (found := wiring.keys.project(key.project)) is not None]
     for setting in (
         # what refers to what is right by construction

@@ -7,7 +7,7 @@ INSERT INTO jobs (id, project_id, status, model, input, metadata, priority, idem
 SELECT {id:8001}, project_id, status,
     CASE WHEN number % 20 = 7 THEN 'flux-2-max' ELSE 'flux-2-pro' END,
     jsonb_build_object('prompt', {prompt}, 'width', 1024, 'height', 768),
-    CASE WHEN number % 10 = 5
+    CASE WHEN number % 10 IN (5, 9)
         THEN jsonb_build_object('order', number::text, 'shop', (number % 200)::text)
         ELSE '{}' END,
     1, CASE WHEN number % 4 = 0 THEN 'key-' || number END, '\x00', 'http://127.0.0.1:9/hook', '{}',
@@ -66,13 +66,13 @@ SELECT {id:8003}, project_id, {id:8001}, at, 'images', 'pictures/1.png',
     CASE WHEN number % 1000 = 25 THEN ARRAY[{id:8003}] ELSE '{}' END,
     'pictures/1.webp', 'pictures/1.json', number % 50 = 5, NULL
 {series}
-WHERE number % 10 = 5
+WHERE number % 10 IN (5, 9)
 
 -- image_tags
 INSERT INTO image_tags (image_id, project_id, tag)
 SELECT {id:8003}, project_id, (ARRAY['reel-', 'shelf-'])[seq] || number / 10 % (3 + seq)
 {series}, generate_series(1, 2) seq
-WHERE number % 10 = 5
+WHERE number % 10 IN (5, 9)
 
 -- deliveries
 INSERT INTO deliveries (id, project_id, job_id, seq, type, url, origin, body, status, tries,
@@ -204,4 +204,4 @@ WHERE image_id IN (SELECT image_id FROM removals ORDER BY image_id DESC LIMIT 10
 
 -- limits
 UPDATE projects SET credits_per_day = CASE name WHEN 'middling' THEN 1000000 END,
-    retention_days = CASE name WHEN 'small' THEN greatest(1, CAST(:jobs AS bigint) * :apart / 86400) END
+    retention_days = CASE name WHEN 'silent' THEN greatest(1, CAST(:jobs AS bigint) * :apart / 86400) END
