@@ -79,13 +79,13 @@ INSERT INTO deliveries (id, project_id, job_id, seq, type, url, origin, body, st
     began_at, created_at, completed_at)
 SELECT {id:8004}, project_id, {id:8001}, 5, 'job.' || status, 'http://127.0.0.1:9/hook',
     'http://127.0.0.1:9', '{"type": "job.' || status || '", "data": {"number": ' || number || '}}',
-    CASE WHEN number % 1000 = 7 THEN 'exhausted' ELSE 'delivered' END, 1, at, at,
+    CASE WHEN number % 1000 = 3 THEN 'exhausted' ELSE 'delivered' END, 1, at, at,
     at + interval '11 seconds'
 {series}
 
 -- delivery_attempts
 INSERT INTO delivery_attempts (delivery_id, number, at, duration_ms, http_status, answer)
-SELECT {id:8004}, 1, at, 12, CASE WHEN number % 1000 = 7 THEN 410 ELSE 200 END, 'ok'
+SELECT {id:8004}, 1, at, 12, CASE WHEN number % 1000 = 3 THEN 410 ELSE 200 END, 'ok'
 {series}
 
 -- endings
