@@ -30,5 +30,5 @@ def newest_first(columns: Columns) -> Order:
 
 
 def oldest_first(columns: Columns) -> Order:
-    """Return the order in which old rows are looked for."""
-    return columns.project_id, columns.id
+    """Return the order in which old rows are looked for: a list's, read backwards."""
+    return columns.project_id.desc(), columns.id
