@@ -24,6 +24,7 @@ from service.models.labels import (
     MAX_TAGS_PER_IMAGE,
     ImageTag,
     read_tag,
+    tags_of,
     tags_of_image,
 )
 from service.models.removals import Removal, Share
@@ -89,6 +90,7 @@ __all__ = [
     "images",
     "jobs",
     "read_tag",
+    "tags_of",
     "tags_of_image",
     "uploads",
 ]

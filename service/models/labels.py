@@ -1,10 +1,11 @@
 """What people call an image: its tags. Whether it is a favourite is a column of its own."""
 
 import unicodedata
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ForeignKey, Index, Text, func, select, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ARRAY, ColumnElement, ForeignKey, Index, Text, func, select, text
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from service.models.results import Image
 from service.models.schema import Base
@@ -28,15 +29,16 @@ class ImageTag(Base):
     __table_args__ = (Index("ix_image_tags_listing", "project_id", "tag", text("image_id DESC")),)
 
 
-#: The tags of the image that a statement selects, in their order: a column beside its own.
-tags_of_image = func.array(
-    select(ImageTag.tag)
-    .where(ImageTag.image_id == Image.id)
-    .order_by(ImageTag.tag)
-    .correlate(Image)
-    .scalar_subquery(),
-    type_=ARRAY(Text),
-).label("tags")
+def tags_of(image_id: ColumnElement[UUID] | InstrumentedAttribute[UUID]) -> ColumnElement[Any]:
+    """Return the tags of an image that a statement selects, in their order: one more column."""
+    tags = select(ImageTag.tag).where(ImageTag.image_id == image_id).order_by(ImageTag.tag)
+    return func.array(tags.correlate_except(ImageTag).scalar_subquery(), type_=ARRAY(Text)).label(
+        "tags"
+    )
+
+
+#: Of the image that a statement selects by the table's own columns.
+tags_of_image = tags_of(Image.id)
 
 
 def read_tag(said: str) -> str:

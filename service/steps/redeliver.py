@@ -1,19 +1,22 @@
 """Redeliver: a caller asks for callbacks again; id and bytes stay, the schedule begins anew."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select, update
 
 from service.database import Database
 from service.errors import NotFound
+from service.ids import CLOCKS_DIFFER, first_id
 from service.logs import get_log
 from service.messages import Message
 from service.models import Delivery, DeliveryStatus, batches
 
 #: Rows changed in one transaction.
 BATCH = 500
+#: Before this there are no ids.
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 log = get_log(__name__)
 
@@ -43,6 +46,8 @@ class Redeliver:
             project_id,
             Delivery.status == DeliveryStatus.EXHAUSTED,
             Delivery.created_at >= since,
+            # the index knows ids alone, and these are times as well
+            Delivery.id >= first_id(max(_EPOCH, since - CLOCKS_DIFFER)),
         )
 
     def of_batch(self, project_id: UUID, batch_id: UUID) -> int:

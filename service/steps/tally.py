@@ -10,6 +10,7 @@ from service.batches import Standing, standing
 from service.database import Database
 from service.errors import NotFound
 from service.models import batches
+from service.own_rows import newest_first, of_project
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,12 @@ class Tally:
         self, project_id: UUID, before_id: UUID | None, limit: int
     ) -> tuple[Sequence[Standing], UUID | None]:
         """Return a page of batches, newest first, and the id to go on from if there are more."""
-        wanted = [batches.c.project_id == project_id]
+        wanted = [of_project(batches.c, project_id)]
         if before_id is not None:
             wanted.append(batches.c.id < before_id)
-        newest_first = select(*batches.c).where(*wanted).order_by(batches.c.id.desc())
+        all_of_them = select(*batches.c).where(*wanted).order_by(*newest_first(batches.c))
         with self.database.transaction() as tx:
-            rows = tx.rows(newest_first.limit(limit + 1))
+            rows = tx.rows(all_of_them.limit(limit + 1))
             shown = rows[:limit]
             found = standing(tx, shown)
         return found, shown[-1].id if len(rows) > limit else None

@@ -22,6 +22,7 @@ from service.models import (
     jobs,
     uploads,
 )
+from service.own_rows import newest_first, of_project
 from service.removals import find_image, gone_of
 from service.steps.browse.filters import (
     DeliveryFilter,
@@ -59,11 +60,11 @@ class Browse:
         self, project_id: UUID, only: JobFilter, before_id: UUID | None, limit: int
     ) -> tuple[Page, Rows]:
         """Return a page of jobs, newest first, and their images."""
-        wanted = [jobs.c.project_id == project_id, *job_conditions(only)]
+        wanted = [of_project(jobs.c, project_id), *job_conditions(only)]
         if before_id is not None:
             wanted.append(jobs.c.id < before_id)
         with self.database.transaction() as tx:
-            rows = tx.rows(_jobs().where(*wanted).order_by(jobs.c.id.desc()).limit(limit + 1))
+            rows = tx.rows(_jobs().where(*wanted).order_by(*newest_first(jobs.c)).limit(limit + 1))
             page = page_of(rows, limit)
             return page, _images_of(tx, [row.id for row in page.rows])
 
@@ -107,12 +108,12 @@ class Browse:
         self, project_id: UUID, only: DeliveryFilter, before_id: UUID | None, limit: int
     ) -> Page:
         """Return a page of callbacks, newest first, each with how its host does."""
-        wanted = [Delivery.project_id == project_id, *delivery_conditions(only)]
+        wanted = [of_project(Delivery, project_id), *delivery_conditions(only)]
         if before_id is not None:
             wanted.append(Delivery.id < before_id)
-        newest_first = _deliveries().where(*wanted).order_by(Delivery.id.desc())
+        found = _deliveries().where(*wanted).order_by(*newest_first(Delivery))
         with self.database.transaction() as tx:
-            return page_of(tx.rows(newest_first.limit(limit + 1)), limit)
+            return page_of(tx.rows(found.limit(limit + 1)), limit)
 
     def delivery(self, project_id: UUID, delivery_id: UUID) -> tuple[Row[Any], Rows]:
         """Return a callback and every try of it.

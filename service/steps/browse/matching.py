@@ -16,6 +16,7 @@ from sqlalchemy.orm import aliased
 
 from service.database import Database
 from service.models import Job, jobs
+from service.own_rows import newest_first, of_project
 from service.states import Status
 from service.steps.browse.filters import JobFilter, job_conditions
 
@@ -108,13 +109,13 @@ class Matching:
 
 
 def _newest(project_id: UUID, only: JobFilter, status: Status, span: Span | None) -> Any:  # noqa: ANN401 - a Select
-    wanted = [jobs.c.project_id == project_id, jobs.c.status == status, *job_conditions(only)]
+    wanted = [of_project(jobs.c, project_id), jobs.c.status == status, *job_conditions(only)]
     if span is not None:
         in_time = or_(jobs.c.completed_at.is_(None), jobs.c.completed_at <= span.seen_at)
         wanted += [jobs.c.id >= span.oldest, jobs.c.id <= span.newest, in_time]
     return (
         select(jobs.c.id, jobs.c.status, jobs.c.cost_estimated, _ACTED_ON[status].label("can_be"))
         .where(*wanted)
-        .order_by(jobs.c.id.desc())
+        .order_by(*newest_first(jobs.c))
         .limit(MAX_LOOKED_AT)
     )

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Row, Select, func, select, true
 from sqlalchemy.exc import OperationalError
 
 from service.database import Database, Transaction
-from service.models import ImageTag, images, tags_of_image
+from service.models import ImageTag, images, tags_of
 from service.steps.browse.filters import (
     Columns,
     Conditions,
@@ -98,13 +98,10 @@ class Search:
         """Return the images of these ids that are as asked for, one more than a page shows."""
         named = ids.subquery("named")
         # a limit within: whatever else is asked for, each image is fetched by its id
-        image = (
-            select(*images.c, tags_of_image)
-            .where(images.c.id == named.c.id)
-            .limit(1)
-            .lateral("images")
-        )
-        wanted = select(*image.c).join_from(named, image, true()).where(*self._looked_up(image.c))
+        image = select(*images.c).where(images.c.id == named.c.id).limit(1).lateral("images")
+        # the tags of those that are shown, not of all that are looked at
+        shown = select(*image.c, tags_of(image.c.id))
+        wanted = shown.join_from(named, image, true()).where(*self._looked_up(image.c))
         return tx.rows(wanted.order_by(named.c.id.desc()).limit(limit + 1))
 
     def _ids(self, before_id: UUID | None = None, among: list[UUID] | None = None) -> Select[Any]:

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, func, select, union_all
+from sqlalchemy import Select, Uuid, bindparam, func, select, union_all
 
 from service.database import Database, Transaction
 from service.ids import first_id, made_at
 from service.models import images, jobs
+from service.own_rows import newest_first, of_project, oldest_first
 from service.states import Status
 from service.steps.browse.pages import Rows
 
@@ -66,14 +67,14 @@ class Wall:
         self, project_id: UUID, now: datetime, newest_id: UUID | None, known: Mapping[UUID, Status]
     ) -> News:
         """Return what has changed, given the newest image and the states that are known."""
-        mine = images.c.project_id == project_id
+        mine = of_project(images.c, project_id)
         latest = select(*images.c).where(mine)
         if newest_id is not None:
             latest = latest.where(images.c.id >= first_id(made_at(newest_id) - OVERLAP))
         with self.database.transaction() as tx:
             asked, drawn = _named(tx, project_id, known) if known else ([], [])
             shown = _under_way(tx, project_id, now)
-            new = tx.rows(latest.order_by(images.c.id.desc()).limit(IMAGES_TOLD))
+            new = tx.rows(latest.order_by(*newest_first(images.c)).limit(IMAGES_TOLD))
         became = {row.job_id for row in drawn}
         there = {row.id: row for row in (*shown, *asked) if row.status in _ORDER}
         return News(
@@ -103,11 +104,11 @@ def _named(tx: Transaction, project_id: UUID, known: Collection[UUID]) -> tuple[
 
 
 def _in_state(state: Status) -> Select[Any]:
-    mine = (jobs.c.project_id == bindparam("project_id"), jobs.c.status == state)
+    mine = (of_project(jobs.c, bindparam("project_id", type_=Uuid)), jobs.c.status == state)
     if state == Status.FAILED:
         latest = _shown().where(*mine, jobs.c.id >= bindparam("since"))
-        return latest.order_by(jobs.c.id.desc()).limit(FAILED_SHOWN)
-    return _shown().where(*mine).order_by(jobs.c.id).limit(JOBS_SHOWN)
+        return latest.order_by(*newest_first(jobs.c)).limit(FAILED_SHOWN)
+    return _shown().where(*mine).order_by(*oldest_first(jobs.c)).limit(JOBS_SHOWN)
 
 
 #: Each by the index of its own state: the walk through all jobs could be long.

@@ -30,6 +30,7 @@ from service.models import (
     batches,
     jobs,
 )
+from service.own_rows import of_project, oldest_first
 from service.removals import take_out
 from service.states import TERMINAL
 from service.steps.discard.turn import BATCH, TURN_SECONDS
@@ -97,7 +98,7 @@ def old_jobs(project_id: UUID, since: Any, after_id: UUID) -> Select[Any]:  # no
     return (
         select(jobs.c.id, jobs.c.batch_id)
         .where(
-            jobs.c.project_id == project_id,
+            of_project(jobs.c, project_id),
             jobs.c.id > after_id,
             jobs.c.id < first_id(since + CLOCKS_DIFFER),
             jobs.c.status.in_(sorted(TERMINAL)),
@@ -106,7 +107,7 @@ def old_jobs(project_id: UUID, since: Any, after_id: UUID) -> Select[Any]:  # no
             or_(jobs.c.batch_id.is_(None), ~open_batch),
             ~last_told,
         )
-        .order_by(jobs.c.id)
+        .order_by(*oldest_first(jobs.c))
         .limit(BATCH)
         .with_for_update(of=jobs, skip_locked=True)
     )
@@ -146,12 +147,12 @@ def _forget_of_no_job(tx: Transaction, project_id: UUID, since: datetime) -> Non
     told = (
         select(Delivery.id)
         .where(
-            Delivery.project_id == project_id,
+            of_project(Delivery, project_id),
             Delivery.id < first_id(since),
             Delivery.job_id.is_(None),
             Delivery.status != DeliveryStatus.PENDING,
         )
-        .order_by(Delivery.id)
+        .order_by(*oldest_first(Delivery))
         .limit(BATCH)
         .with_for_update(skip_locked=True)
     )
