@@ -80,10 +80,11 @@ def room(tx: Transaction, provider: str, limits: Slots) -> Slots:
     or none. Jobs of a pool that has lost its limit are let through as the account allows. A
     deployment that is held or unverified has room for nothing.
     """
-    if tx.scalar(_MAY_NOT_BUY):
+    gates = {row.pool: row for row in tx.rows(_CLAIMED, {"of_provider": provider})}
+    missing = sorted(limits.keys() - gates.keys())
+    if any(row.may_not_buy for row in gates.values()) or (missing and tx.scalar(_MAY_NOT_BUY)):
         return dict.fromkeys({ACCOUNT, *limits}, 0)
-    gates = {row.pool: row for row in tx.rows(_LOCKED, {"of_provider": provider})}
-    if missing := sorted(limits.keys() - gates.keys()):
+    if missing:
         new = [{"provider": provider, "pool": pool, "slots": limits[pool]} for pool in missing]
         tx.execute(upsert(Gate).values(new).on_conflict_do_nothing())
         gates = {row.pool: row for row in tx.rows(_LOCKED, {"of_provider": provider})}
@@ -179,6 +180,8 @@ _LOCKED = (
     .order_by(Gate.pool)
     .with_for_update()
 )
+#: The same, with what holds all of them.
+_CLAIMED = _LOCKED.add_columns(may_not_buy().label("may_not_buy")).with_for_update(of=Gate)
 _ACTIVE = (
     select(jobs.c.pool, func.count().label("active"))
     .where(jobs.c.provider == bindparam("of_provider"), jobs.c.status.in_(constants(HOLDS_SLOT)))

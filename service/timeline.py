@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    FromClause,
     Row,
-    TableValuedAlias,
     Text,
     bindparam,
     insert,
@@ -51,7 +51,7 @@ def note(tx: Transaction, rows: Sequence[Row[Any]], to: Status, message: str) ->
     tx.execute(_NOTE, lines)
 
 
-def noted(changed: CTE, to: Status, said: TableValuedAlias | None = None) -> CTE:
+def noted(changed: CTE, to: Status, said: FromClause | None = None) -> CTE:
     """Return an insert to run with a change, fed by the rows that it returned and by `told`.
 
     A change of many rows has what is told of each in `said`, by `of_job`.

@@ -18,6 +18,8 @@ from botocore.utils import get_environ_proxies
 
 #: Of a request: what its signer takes for the digest of the body.
 _SHA256 = "sha256"
+#: Each read and each send lets other threads have Python's lock, and waits to have it back.
+_BLOCK_BYTES = 262_144
 _ERROR_CODE = re.compile(r"<Code>([A-Za-z0-9._-]{1,100})</Code>")
 
 
@@ -57,7 +59,7 @@ class S3Sender:
             ClientError: S3 said no.
             BotoCoreError: it did not answer.
         """
-        request = AWSRequest("PUT", url, headers=dict(headers), data=body)
+        request = AWSRequest("PUT", url, headers=dict(headers), data=_Blocks(body))
         request.context[_SHA256] = sha256
         _Signer(credentials, "s3", region).add_auth(request)
         answer = self._session.send(request.prepare())
@@ -65,6 +67,18 @@ class S3Sender:
             raise ClientError({"Error": {"Code": _code_of(answer)}}, "PutObject")
         found: Mapping[str, str] = answer.headers
         return found
+
+
+class _Blocks:
+    """A file that is read in blocks of our size: http.client would take 16 kB at a time."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.tell = file.tell
+        self.seek = file.seek
+
+    def read(self, _bytes: int = -1) -> bytes:
+        return self._file.read(_BLOCK_BYTES)
 
 
 class _Signer(S3SigV4Auth):

@@ -62,8 +62,8 @@ class Moves(Yeses):
             name(tx, [Named(job_id, attempt_number, result.task_id, cost)], counts=has_moved)
         if has_moved and not isinstance(result, InProgress):
             tx.count_after_commit(RESULTS.labels(heard_by=heard_by).inc)
-            # a slot is free again
-            tx.ring_after_commit(Message.SUBMIT)
+            # a slot is free again; who stores rings submit, mostly in the same process
+            tx.ring_after_commit(Message.STORE if isinstance(result, Ready) else Message.SUBMIT)
         return has_moved
 
     def _expect(
@@ -111,7 +111,7 @@ class Moves(Yeses):
     def _store(
         self, tx: Transaction, job_id: UUID, speaker: Speaker, result: Ready, heard_by: HeardBy
     ) -> Row[Any] | None:
-        row = self.move(
+        return self.move(
             tx,
             job_id,
             Status.STORING,
@@ -132,9 +132,6 @@ class Moves(Yeses):
                 "cost_actual": speaker.kept("cost_actual", result.cost),
             },
         )
-        if row is not None:
-            tx.ring_after_commit(Message.STORE)
-        return row
 
     def _dies(self, result: Ready) -> After | datetime:
         if result.expires_at is None:

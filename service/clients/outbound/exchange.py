@@ -19,7 +19,7 @@ from service.clients.outbound.target import Target
 from service.clients.outbound.wire import Wire
 from service.errors import NotSent, OutcomeUnknown
 
-_READ_BYTES = 65536
+_READ_BYTES = 262_144
 _HEAD_BYTES = 256 * 1024  # more head than an honest server sends, interim answers included
 _FRAMING_FACTOR = 2  # chunked encoding may double a body that comes in small chunks
 

@@ -10,7 +10,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import Float, bindparam, func, insert, select, update
+from sqlalchemy import (
+    Executable,
+    Float,
+    Text,
+    Uuid,
+    bindparam,
+    column,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from service import gate, turns
 from service.clock import seconds
@@ -26,7 +39,7 @@ from service.steps.submit.lease import Lease
 from service.steps.submit.outcomes import Outcomes
 from service.steps.submit.send import Intent, Send
 from service.steps.submit.slips import Slips
-from service.timeline import note
+from service.timeline import noted
 from service.upstream import Accepted, Refused, SubmitOutcome, Unknown
 
 log = get_log(__name__)
@@ -180,48 +193,65 @@ class Submit:
         send_by: float,
         attempt_ids: Sequence[UUID],
     ) -> list[Intent]:
-        asked = {**turns.asked(provider, free), "silent_seconds": self.lease.silent_seconds}
+        asked = {
+            **turns.asked(provider, free),
+            "silent_seconds": self.lease.silent_seconds,
+            "attempt_ids": attempt_ids,
+        }
         rows = tx.rows(_TAKE, asked)
-        if not rows:
-            return []
-        gate.probe_sent(tx, provider, self.probes)
-        intents = [
-            Intent(
-                job_id=row.id,
-                project_id=row.project_id,
-                attempt_id=attempt_id,
-                attempt_number=row.attempt_count,
-                provider=provider,
-                pool=row.pool,
-                model=row.model,
-                input=row.input,
-                tries=row.tries,
-                send_by=send_by,
-            )
-            for row, attempt_id in zip(rows, attempt_ids, strict=False)
-        ]
-        begun = [
-            {
-                "id": one.attempt_id,
-                "job_id": one.job_id,
-                "number": one.attempt_number,
-                "provider": provider,
-            }
-            for one in intents
-        ]
-        tx.execute(insert(Attempt), begun)
-        note(tx, rows, Status.SUBMITTING, "Sending it to Flux")
-        return intents
+        if rows and free[gate.ACCOUNT] == 1:
+            # behind a closed gate there is room for one at most
+            gate.probe_sent(tx, provider, self.probes)
+        return [Intent(**row._asdict(), provider=provider, send_by=send_by) for row in rows]
 
 
-_TAKE = (
-    update(jobs)
-    .where(jobs.c.id.in_(select(turns.turns().c.id)))
-    .values(
-        status=constant(Status.SUBMITTING),
-        due_at=func.now() + seconds(bindparam("silent_seconds", type_=Float)),
-        attempt_count=jobs.c.attempt_count + constant(1),
-        event_seq=jobs.c.event_seq + constant(1),
+def _take() -> Executable:
+    """Take whose turn it is, with an attempt and a line for each, in one statement."""
+    taken = (
+        update(jobs)
+        .where(jobs.c.id.in_(select(turns.turns().c.id)))
+        .values(
+            status=constant(Status.SUBMITTING),
+            due_at=func.now() + seconds(bindparam("silent_seconds", type_=Float)),
+            attempt_count=jobs.c.attempt_count + constant(1),
+            event_seq=jobs.c.event_seq + constant(1),
+        )
+        .returning(*jobs.c)
+        .cte("taken")
     )
-    .returning(*jobs.c)
-)
+    ids = (
+        func.unnest(bindparam("attempt_ids", type_=ARRAY(Uuid)))
+        .table_valued(column("attempt_id", Uuid), with_ordinality="place", name="ids")
+        .render_derived()
+    )
+    numbered = select(taken, func.row_number().over().label("place")).subquery()
+    begun = (
+        select(numbered, ids.c.attempt_id).join(ids, ids.c.place == numbered.c.place).cte("begun")
+    )
+    attempt = select(
+        begun.c.attempt_id, begun.c.id, begun.c.attempt_count, bindparam("of_provider", type_=Text)
+    )
+    attempts = (
+        insert(Attempt)
+        .from_select(["id", "job_id", "number", "provider"], attempt)
+        .returning(Attempt.id)
+        .cte("attempts_begun")
+    )
+    line = select(
+        begun.c.id.label("of_job"),
+        literal("Sending it to Flux").label("told_message"),
+        func.jsonb_build_object("attempt", begun.c.attempt_count).label("told_detail"),
+    ).subquery()
+    return select(
+        begun.c.id.label("job_id"),
+        begun.c.project_id,
+        begun.c.attempt_id,
+        begun.c.attempt_count.label("attempt_number"),
+        begun.c.pool,
+        begun.c.model,
+        begun.c.input,
+        begun.c.tries,
+    ).add_cte(attempts, noted(begun, Status.SUBMITTING, line))
+
+
+_TAKE = _take()
