@@ -36,14 +36,14 @@ CONNECT_TIMEOUT_SECONDS = 2
 PING_AFTER_SECONDS = 0.2
 
 
-def connect(url: str, *, pool_size: int, patience: Patience) -> Engine:
+def connect(url: str, *, pool_size: int, patience: Patience, keeps_plans: bool) -> Engine:
     """Return an engine that connects on first use, so that it is never shared by a fork."""
+    plans = "auto" if keeps_plans else "force_custom_plan"
     options = (
         f"-c statement_timeout={patience.statement_timeout_ms}"
         f" -c lock_timeout={patience.lock_timeout_ms}"
         f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
-        # a generic plan cannot use the lanes' partial indexes: it does not know the state asked for
-        " -c plan_cache_mode=force_custom_plan"
+        f" -c plan_cache_mode={plans}"
         # what is acknowledged is on disk: a paid intent must not be lost with the server
         " -c synchronous_commit=on"
     )
@@ -136,10 +136,21 @@ class Database:
     """Transactions on one engine, with the doorbells they leave."""
 
     def __init__(
-        self, url: str, ring: Ring, *, pool_size: int, patience: Patience = WORKERS
+        self,
+        url: str,
+        ring: Ring,
+        *,
+        pool_size: int,
+        patience: Patience = WORKERS,
+        keeps_plans: bool = False,
     ) -> None:
-        """Connect on first use, `pool_size` times at most."""
-        self._engine = connect(url, pool_size=pool_size, patience=patience)
+        """Connect on first use, `pool_size` times at most.
+
+        Whoever runs the same statements again and again `keeps_plans`: to plan one costs as much as
+        to run it. The states that they ask for stand in their text (`constants`), or no kept plan
+        could use the lanes' indexes. What people ask for is planned each time.
+        """
+        self._engine = connect(url, pool_size=pool_size, patience=patience, keeps_plans=keeps_plans)
         self._looking = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._outage = Outage(patience)
         self._ring = ring

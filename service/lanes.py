@@ -15,9 +15,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from service.errors import DatabaseUnavailable
+from service.hands import Hands
 from service.logs import get_log
 from service.messages import Message
 from service.pace import Pace
@@ -62,7 +64,7 @@ class Step(Protocol[Claim, Outcome]):
 
 
 class Lane(Generic[Claim, Outcome]):
-    """One step's thread, and a thread for each act under way in this process."""
+    """One step's thread, and hands for the acts under way in this process."""
 
     def __init__(
         self,
@@ -90,6 +92,7 @@ class Lane(Generic[Claim, Outcome]):
         self._under_way: dict[int, Claim] = {}
         self._stopping = threading.Event()
         self._turns = 0
+        self._hands = Hands(message.stage)
         self._pace = Pace(per_second=TURNS_PER_SECOND, at_once=TURNS_AT_ONCE)
         self._thread = threading.Thread(target=self._run, name=f"lane-{message.stage}", daemon=True)
 
@@ -169,9 +172,7 @@ class Lane(Generic[Claim, Outcome]):
 
     def _begin(self, claim: Claim) -> None:
         self._under_way[id(claim)] = claim
-        # a daemon: an act that hangs must not keep a process that ends
-        name = self._message.stage
-        threading.Thread(target=self._act, args=[claim], name=name, daemon=True).start()
+        self._hands.give(partial(self._act, claim))
 
     def _act(self, claim: Claim) -> None:
         outcome = None

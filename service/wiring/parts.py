@@ -38,6 +38,8 @@ class Parts:
     pool_size: int = WEB_POOL_SIZE
     #: How long this process waits for the database.
     patience: Patience = WORKERS
+    #: Whether the same statements run again and again.
+    keeps_plans: bool = False
     #: Another way to ring lanes than over the broker.
     ring: Ring | None = None
 
@@ -50,12 +52,12 @@ class Parts:
     @cached_property
     def database(self) -> Database:
         """Transactions."""
-        return self._database(self.pool_size)
+        return self._database(self.pool_size, keeps_plans=self.keeps_plans)
 
     @cached_property
     def receiver_database(self) -> Database:
         """Transactions of the receiver."""
-        return self._database(RECEIVER_POOL_SIZE)
+        return self._database(RECEIVER_POOL_SIZE, keeps_plans=True)
 
     def close(self) -> None:
         """Close every pooled connection to the database."""
@@ -165,9 +167,14 @@ class Parts:
         """Whom we pay, by preference."""
         return [provider.value for provider in self.settings.flux_provider]
 
-    def _database(self, pool_size: int) -> Database:
-        url = self.settings.database_url.get_secret_value()
-        return Database(url, self.sender, pool_size=pool_size, patience=self.patience)
+    def _database(self, pool_size: int, *, keeps_plans: bool) -> Database:
+        return Database(
+            self.settings.database_url.get_secret_value(),
+            self.sender,
+            pool_size=pool_size,
+            patience=self.patience,
+            keeps_plans=keeps_plans,
+        )
 
     def _is_called_back(self, model_name: str) -> bool:
         model = CATALOGUE.get(model_name)

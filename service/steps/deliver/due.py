@@ -29,8 +29,6 @@ from sqlalchemy import (
     cast,
     column,
     func,
-    literal,
-    literal_column,
     not_,
     select,
     true,
@@ -38,6 +36,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import aliased
 
 from service.clock import seconds
 from service.constants import constant
@@ -51,19 +50,22 @@ PLACES_PER_PROJECT = 128
 #: Callbacks that are claimed at a time.
 MAX_CLAIM = 256
 
-_PENDING = Delivery.status == constant(DeliveryStatus.PENDING)
+_PENDING = constant(DeliveryStatus.PENDING)
 
 
 def _hosts() -> CTE:
     """Select each host that anything is owed to, one step through the index for each."""
-    host = (Delivery.project_id, Delivery.origin)
-    first = select(*host).where(_PENDING).order_by(*host).limit(1).subquery()
+    one = aliased(Delivery, name="one")
+    host = (one.project_id, one.origin)
+    first = (
+        select(*host).where(one.status == _PENDING).order_by(*host).limit(constant(1)).subquery()
+    )
     hosts = select(first).cte("hosts", recursive=True)
     following = (
         select(*host)
-        .where(_PENDING, tuple_(*host) > tuple_(hosts.c.project_id, hosts.c.origin))
+        .where(one.status == _PENDING, tuple_(*host) > tuple_(hosts.c.project_id, hosts.c.origin))
         .order_by(*host)
-        .limit(1)
+        .limit(constant(1))
         .lateral()
     )
     return hosts.union_all(select(following).select_from(hosts).join(following, true()))
@@ -91,33 +93,32 @@ def _known() -> TableValuedAlias:
 
 def _places(hosts: CTE) -> Subquery:
     """Select how many calls may be begun to each host."""
-    known = _known()
-    is_failing = func.coalesce(CallbackHost.failures, 0) > 0
+    known, kept = _known(), aliased(CallbackHost, name="kept")
+    is_failing = func.coalesce(kept.failures, constant(0)) > constant(0)
     whole = case(
-        (not_(is_failing), PLACES_PER_HOST),
-        (func.coalesce(CallbackHost.probe_at, func.now()) <= func.now(), 1),
-        else_=0,
+        (not_(is_failing), constant(PLACES_PER_HOST)),
+        (func.coalesce(kept.probe_at, func.now()) <= func.now(), constant(1)),
+        else_=constant(0),
     )
     # a host that is unwell is tried once at a time, by whoever comes first
     at_a_time = case(
-        (CallbackHost.probe_at.is_(None), func.coalesce(known.c.pace, FIRST_RUN)), else_=1
+        (kept.probe_at.is_(None), func.coalesce(known.c.pace, constant(FIRST_RUN))),
+        else_=constant(1),
     )
-    taken = func.coalesce(known.c.places, 0)
-    same = and_(
-        CallbackHost.project_id == hosts.c.project_id, CallbackHost.origin == hosts.c.origin
-    )
+    taken = func.coalesce(known.c.places, constant(0))
+    same = and_(kept.project_id == hosts.c.project_id, kept.origin == hosts.c.origin)
     mine = and_(known.c.project_id == hosts.c.project_id, known.c.origin == hosts.c.origin)
     return (
         select(
             hosts.c.project_id,
             hosts.c.origin,
             taken.label("taken"),
-            func.greatest(whole - taken, literal(0, Integer)).label("places"),
-            at_a_time.label("at_a_time"),
+            func.greatest(whole - taken, constant(0)).label("places"),
+            at_a_time.label("run"),
             is_failing.label("is_failing"),
         )
         .select_from(hosts)
-        .outerjoin(CallbackHost, same)
+        .outerjoin(kept, same)
         .outerjoin(known, mine)
         .subquery("open")
     )
@@ -125,15 +126,16 @@ def _places(hosts: CTE) -> Subquery:
 
 def _waiting(host: FromClause, limit: ColumnElement[int]) -> Select[UUID, datetime | None]:
     """Select what has waited longest for a host."""
+    one = aliased(Delivery, name="one")
     return (
-        select(Delivery.id, Delivery.due_at)
+        select(one.id, one.due_at)
         .where(
-            _PENDING,
-            Delivery.project_id == host.c.project_id,
-            Delivery.origin == host.c.origin,
-            Delivery.due_at <= func.now(),
+            one.status == _PENDING,
+            one.project_id == host.c.project_id,
+            one.origin == host.c.origin,
+            one.due_at <= func.now(),
         )
-        .order_by(Delivery.due_at)
+        .order_by(one.due_at)
         .limit(limit)
     )
 
@@ -144,44 +146,50 @@ def _due() -> CTE:
     turn = places.c.taken + func.row_number().over(
         partition_by=[places.c.project_id, places.c.origin], order_by=first.c.due_at
     )
+    # no column more than is needed: psycopg reads a statement anew each time that is over 4096 long
+    shown = ("project_id", "origin", "run", "is_failing")
     waiting = (
-        select(*places.c, first.c.due_at, turn.label("turn"))
+        select(*(places.c[name] for name in shown), first.c.due_at, turn.label("turn"))
         .select_from(places)
         .join(first, true())
         .subquery("waiting")
     )
     # one place for each project before any has a second, and in it one for each of its hosts
     known = _known()
-    of_project = select(func.coalesce(func.sum(known.c.places), 0)).where(
+    of_project = select(func.coalesce(func.sum(known.c.places), constant(0))).where(
         known.c.project_id == waiting.c.project_id
     )
     turn_of_project = of_project.scalar_subquery() + func.row_number().over(
         partition_by=waiting.c.project_id, order_by=[waiting.c.turn, waiting.c.due_at]
     )
-    in_order = select(*waiting.c, turn_of_project.label("turn_of_project")).subquery("in_order")
+    in_order = select(
+        *(waiting.c[name] for name in shown),
+        waiting.c.due_at,
+        turn_of_project.label("rank"),
+    ).subquery("in_order")
     turns = (
-        select(*in_order.c)
-        .where(in_order.c.turn_of_project <= PLACES_PER_PROJECT)
-        .order_by(in_order.c.turn_of_project, in_order.c.due_at)
+        select(*(in_order.c[name] for name in shown))
+        .where(in_order.c.rank <= constant(PLACES_PER_PROJECT))
+        .order_by(in_order.c.rank, in_order.c.due_at)
         .limit(bindparam("most_places", type_=Integer))
         .subquery("turns")
     )
-    host = (turns.c.project_id, turns.c.origin, turns.c.at_a_time, turns.c.is_failing)
+    host = tuple(turns.c[name] for name in shown)
     all_places = func.sum(func.count()).over()
     granted = (
         select(*host, func.count().label("places"), all_places.label("all_places"))
         .group_by(*host)
-        .subquery("granted")
+        .subquery("given")
     )
-    share = func.greatest(1, MAX_CLAIM / cast(granted.c.all_places, Integer))
-    most = granted.c.places * func.least(granted.c.at_a_time, share)
+    share = func.greatest(constant(1), constant(MAX_CLAIM) / cast(granted.c.all_places, Integer))
+    most = granted.c.places * func.least(granted.c.run, share)
     taken = _waiting(granted, most).with_for_update(skip_locked=True).lateral()
     # the limit is never met: it tells PostgreSQL that an index finds them sooner than a scan
     return (
         select(taken.c.id, granted.c.places, granted.c.is_failing)
         .select_from(granted)
         .join(taken, true())
-        .limit(literal_column(str(2 * MAX_CLAIM)))
+        .limit(constant(2 * MAX_CLAIM))
         .cte("due")
     )
 
@@ -213,7 +221,7 @@ CLAIM = (
         Delivery.tries_before,
         Delivery.began_at,
         Delivery.due_at,
-        func.coalesce(_of_job(jobs.c.callback_form), literal(CallbackForm.STANDARD, _FORM)),
+        func.coalesce(_of_job(jobs.c.callback_form), constant(CallbackForm.STANDARD)),
         Project.callback_secrets,
         _of_job(jobs.c.callback_secret),
         _DUE.c.places,

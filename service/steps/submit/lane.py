@@ -216,7 +216,16 @@ def _take() -> Executable:
             attempt_count=jobs.c.attempt_count + constant(1),
             event_seq=jobs.c.event_seq + constant(1),
         )
-        .returning(*jobs.c)
+        .returning(
+            jobs.c.id,
+            jobs.c.project_id,
+            jobs.c.event_seq,
+            jobs.c.attempt_count,
+            jobs.c.pool,
+            jobs.c.model,
+            jobs.c.input,
+            jobs.c.tries,
+        )
         .cte("taken")
     )
     ids = (
