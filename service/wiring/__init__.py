@@ -50,7 +50,7 @@ MAX_DOWNLOAD_SECONDS = 60.0
 LOOK_EVERY_SECONDS = 2.0
 
 #: Acts at a time per worker process.
-CAPACITY = {Message.POLL: 8, Message.STORE: 8, Message.DELIVER: 256}
+CAPACITY = {Message.POLL: 8, Message.STORE: 16, Message.DELIVER: 256}
 #: Connections per worker process.
 WORKER_POOL_SIZE = 8
 
