@@ -19,7 +19,7 @@ from sqlalchemy import Engine, event
 #: Of one occurrence of a statement, after one that warms the caches.
 REPEATS = 40
 #: What is written and undone lies in the way of what is written next.
-REPEATS_OF_WRITES = 15
+REPEATS_OFWRITES = 15
 FEW_REPEATS = 3
 #: With a median so far above the fastest run the machine was busy with something else.
 CALM = 1.4
@@ -32,7 +32,7 @@ _FIGURES = "ANALYZE, TIMING OFF, BUFFERS, SERIALIZE TEXT, FORMAT JSON"
 _PLAN = "ANALYZE, BUFFERS, SETTINGS"
 #: Lists of parameters have another length each time.
 _LIST = re.compile(r"(%\(\w+\)s(?:::[\w\[\]]+)?)(?:, %\(\w+\)s(?:::[\w\[\]]+)?)+")
-_WRITES = re.compile(r"\b(INSERT INTO|UPDATE|DELETE FROM)\b")
+WRITES = re.compile(r"\b(INSERT INTO|UPDATE|DELETE FROM)\b")
 _NUMBERED = re.compile(r"(_\d+)+\)s")
 
 #: The top of a plan, and milliseconds of each run: executing, planning.
@@ -149,8 +149,8 @@ class Watch:
         """Return the calmest of a few rounds."""
         rounds: list[Runs] = []
         repeats = self._repeats
-        if _WRITES.search(text):
-            repeats = min(repeats, REPEATS_OF_WRITES)
+        if WRITES.search(text):
+            repeats = min(repeats, REPEATS_OFWRITES)
         while len(rounds) < MOST_ROUNDS:
             rounds.append(_round(raw, text, parameters, repeats))
             _, executions, _ = rounds[-1]
@@ -181,14 +181,10 @@ def normal(text: str) -> str:
 
 
 def _explained(raw: Any, options: str, text: str, parameters: Any) -> Sequence[Any]:  # noqa: ANN401 - psycopg's
-    raw.execute("SAVEPOINT bench")
-    try:
+    with raw.transaction(force_rollback=True):
         asked = raw.cursor().execute(f"EXPLAIN ({options}) {text}", parameters, prepare=False)
         found: Sequence[Any] = asked.fetchall()
-    finally:
-        raw.execute("ROLLBACK TO SAVEPOINT bench")
-        raw.execute("RELEASE SAVEPOINT bench")
-    return found
+        return found
 
 
 def _nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
