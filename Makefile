@@ -13,7 +13,9 @@ export UV_NO_PROGRESS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: run test chromium chaos points scenarios hostile fuzz contract bugs models check lint format lock clean
+BENCH := PYTHONPATH=.:bench $(BIN)/python
+
+.PHONY: run test chromium bench chaos points scenarios hostile fuzz contract bugs models check lint format lock clean
 .DELETE_ON_ERROR:
 
 # Many tests wait for real processes, and four at a time on a busy machine can spoil one that is sound.
@@ -59,6 +61,9 @@ contract: $(INSTALLED)  ## what openapi.json allows and forbids, over 100,000 re
 bugs: $(INSTALLED)  ## thirteen bugs, put in one at a time: the harness has to find each; make bugs ARGS=sweep
 	PYTHONPATH=tests $(BIN)/python -m chaos.bugs $(ARGS)
 
+bench: $(INSTALLED)  ## ours beside what people would write or pick, half an hour; make bench ARGS='--rounds 1'
+	$(BENCH) bench/throughput.py $(ARGS)
+
 models: $(INSTALLED)  ## 10,000 generated jobs over every model, against the simulator; some minutes
 	GENERATED_JOBS=10000 $(BIN)/pytest --timeout 3600 tests/generated $(ARGS)
 
@@ -80,7 +85,7 @@ EXPORT := $(BIN)/uv export --quiet --frozen --no-emit-project --no-dev --format 
 lock: $(INSTALLED)  ## after a change of dependencies in pyproject.toml
 	$(BIN)/uv lock -p $(BIN)/python
 	$(EXPORT) -o requirements.lock
-	$(EXPORT) --extra embedded --group test -o requirements-dev.lock
+	$(EXPORT) --extra embedded --group test --group bench -o requirements-dev.lock
 	echo uv | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate -p $(BIN)/python -o requirements-uv.lock -
 
 clean:  ## keeps .darkroom, which holds data
