@@ -55,3 +55,22 @@ def test_a_job_after_others_compiles_nothing(wiring: Wiring, key: NewKey) -> Non
         bring_through(wiring, key)
     assert first
     assert later == []
+
+
+def test_every_statement_of_a_job_is_read_by_the_driver_once(wiring: Wiring, key: NewKey) -> None:
+    """Psycopg keeps what it has read of a statement up to 4,096 characters and 50 parameters."""
+    seen: dict[str, int] = {}
+
+    def look(*said: Any) -> None:  # noqa: ANN401 - SQLAlchemy's: connection, cursor, text, ...
+        _, _, text, parameters, _, is_many = said
+        seen[text] = len(parameters[0] if is_many else parameters)
+
+    event.listen(Engine, "before_cursor_execute", look)
+    try:
+        bring_through(wiring, key)
+    finally:
+        event.remove(Engine, "before_cursor_execute", look)
+    # the job itself has more columns; it is added once
+    often = {text: count for text, count in seen.items() if "INSERT INTO jobs" not in text}
+    assert len(often) > 10
+    assert [text for text, count in often.items() if len(text) > 4096 or count > 50] == []
