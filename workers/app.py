@@ -26,6 +26,8 @@ from workers.tasks import register
 
 #: A worker that is told to stop is gone by then, whatever hangs: a broker, a peer, a task.
 LEAVE_SECONDS = 28.0
+#: A quarter of a full processor is still ours while the web processes want all of it.
+NICENESS = 5
 
 log = get_log(__name__)
 settings = load_settings()
@@ -74,6 +76,12 @@ class HearingStep(bootsteps.StartStopStep):
 
 
 celery.steps["worker"].update({LanesStep, HearingStep})
+
+
+@signals.worker_init.connect
+def _step_back(**_: object) -> None:
+    """Let the web processes of a host go first: callers and Flux wait for them, nobody for us."""
+    os.nice(NICENESS)
 
 
 @signals.worker_shutting_down.connect
