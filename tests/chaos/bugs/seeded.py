@@ -23,10 +23,10 @@ BUGS = (
     ),
     Bug(
         "no compare-and-set",
-        "service/moves/changes.py",
+        "service/moves/statements.py",
         [
             Edit(
-                "        _enterable(kind.to, takes_over=kind.takes_over),\n    ]\n",
+                "        enterable(kind.to, takes_over=kind.takes_over),\n    ]\n",
                 "    ]\n",
             )
         ],
