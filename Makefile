@@ -51,8 +51,8 @@ hostile: $(INSTALLED)  ## many more random addresses, URLs and forged calls than
 	$(BIN)/pytest -n 2 --timeout 3600 --rounds 1000 tests/web/test_webhooks_forged.py
 
 fuzz: $(INSTALLED)  ## 20,000 hostile connections, 100,000 mutated requests, 10,000 repeats whose answers are cut; some minutes
-	$(BIN)/pytest -s --rounds 20 tests/web/fuzz/test_raw_fuzz.py
-	$(BIN)/pytest -s --rounds 50 tests/web/fuzz/test_api_fuzz.py
+	$(BIN)/pytest -s --rounds 40 tests/web/fuzz/test_raw_fuzz.py
+	$(BIN)/pytest -s --rounds 100 tests/web/fuzz/test_api_fuzz.py
 	$(BIN)/pytest -s --rounds 10 tests/journeys/test_repeats.py
 
 contract: $(INSTALLED)  ## what openapi.json allows and forbids, over 100,000 requests; about an hour

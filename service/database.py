@@ -72,10 +72,9 @@ def connect(url: str, *, pool_size: int, patience: Patience, keeps_plans: bool) 
     ) -> None:
         """Find out whether the server is still there, unless it was a moment ago."""
         rested_seconds = time.monotonic() - record.info.get("used_at", 0.0)
-        if rested_seconds < PING_AFTER_SECONDS and not _has_spoken(connection):
-            return
         try:
-            engine.dialect.do_ping(connection)
+            if rested_seconds >= PING_AFTER_SECONDS or _has_spoken(connection):
+                engine.dialect.do_ping(connection)
         except psycopg.Error as error:
             # nor are the others of the pool what they were
             raise InvalidatePoolError from error

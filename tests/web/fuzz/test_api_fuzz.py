@@ -22,7 +22,7 @@ from service.web.app import create_app
 from service.wiring import Wiring
 
 SEED = 20261123
-REQUESTS = 2000
+REQUESTS = 1000
 CLIENTS = 4
 #: A project may try one callback at a time; who asks meanwhile is told to come again.
 ONE_AT_A_TIME = "/v1/callbacks/test"

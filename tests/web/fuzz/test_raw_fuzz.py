@@ -14,7 +14,7 @@ from web.fuzz.watch import Watch
 from web.gunicorn_process import GunicornProcess, heard
 
 SEED = 20261122
-CASES = 1000
+CASES = 500
 CLIENTS = 24
 #: A body of unsaid length counts as big, of which a process works on four at a time.
 CHUNKED_AT_ONCE = 3
