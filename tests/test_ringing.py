@@ -7,8 +7,9 @@ import pytest
 from celery import Celery
 from fakes.waiting import wait_until
 
+from service import queue
 from service.messages import Message
-from service.queue import IO_QUEUE, RINGS_AT_ONCE, CelerySender, make_celery
+from service.queue import IO_QUEUE, CelerySender, make_celery
 
 
 @pytest.fixture
@@ -23,17 +24,21 @@ def waiting(celery: Celery) -> int:
         return int(channel.queue_declare(queue=IO_QUEUE).message_count)
 
 
-def test_rings_without_end_are_a_few_messages_and_the_last_is_heard(broker_url: str) -> None:
+def test_rings_without_end_are_a_few_messages_and_the_last_is_heard(
+    broker_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     celery = make_celery(broker_url, socket_timeout_seconds=2)
-    ring = CelerySender(broker_url)
-    assert waiting(celery) == 0
-    for _ in range(RINGS_AT_ONCE):
+    monkeypatch.setattr(queue, "RINGS_AT_ONCE", 3)
+    monkeypatch.setattr(queue, "RINGS_PER_SECOND", 0.25)
+    ring, before = CelerySender(broker_url), waiting(celery)
+    for _ in range(3):
         ring(Message.SUBMIT)
         wait_until(lambda: ring._pending, lambda pending: not pending)  # noqa: SLF001 - it tells nobody
-    wait_until(lambda: waiting(celery), RINGS_AT_ONCE.__eq__)
     for _ in range(1000):
         ring(Message.SUBMIT)
     # another lane does not wait for this one's turn
     ring(Message.STORE)
-    wait_until(lambda: waiting(celery), (RINGS_AT_ONCE + 2).__eq__)
+    wait_until(lambda: waiting(celery) - before, (4).__eq__)
+    assert list(ring._pending) == [Message.SUBMIT]  # noqa: SLF001 - likewise
+    wait_until(lambda: waiting(celery) - before, (5).__eq__)
     assert not ring._pending  # noqa: SLF001 - likewise
