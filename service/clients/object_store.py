@@ -92,11 +92,11 @@ class ObjectStore:
         Raises:
             StorageUnavailable: as for `put`.
         """
-        with spooled.path.open("rb") as file:
+        with spooled.open() as file:
             self.put(
                 key,
                 file,
-                size_bytes=spooled.bytes,
+                size_bytes=spooled.size_bytes,
                 sha256=spooled.sha256,
                 content_type=content_type,
                 metadata=metadata,

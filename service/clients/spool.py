@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID
 
 from service.faults import fault_point
@@ -23,7 +24,10 @@ _CHUNK_BYTES = 65_536
 _UUID_BYTES = 16
 #: With so much of the spool in use nothing more is bought: what is under way still has to fit.
 _NEARLY_FULL = 0.8
-#: A download that is older was left by a killed process, seconds.
+#: A result up to this size is not written to the disk unless it has to be kept: making and removing
+#: a file costs more than to send it. Times the acts of a worker this is memory.
+_SMALL_BYTES = 2 * 1024 * 1024
+#: A part of a file that is older was left by a killed process, seconds.
 _LEFT_AFTER_SECONDS = 3600.0
 
 
@@ -46,22 +50,17 @@ class ResultSpool:
 
     @contextmanager
     def download(self, fetch: Callable[[Sink], str]) -> Iterator[Spooled]:
-        """Have `fetch` write a result to a fresh file and return the SHA-256 of what it wrote.
+        """Have `fetch` write a result and return the SHA-256 of what it wrote.
 
-        The file is gone afterwards unless it was kept.
+        It is gone afterwards unless it was kept.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._clear_leftovers()
-        with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False) as file:
-            path = Path(file.name)
-            try:
-                sha256 = fetch(file.write)
-                fault_point("store.half_download")
-                file.flush()
-                yield Spooled(path, sha256, file.tell())
-            finally:
-                # a kept result has its final name by now
-                path.unlink(missing_ok=True)
+        incoming = _Incoming(self._new_part)
+        try:
+            sha256 = fetch(incoming.write)
+            fault_point("store.half_download")
+            yield Spooled(incoming.content(), sha256, incoming.size_bytes)
+        finally:
+            incoming.close()
 
     @property
     def id(self) -> str:
@@ -84,7 +83,12 @@ class ResultSpool:
 
     def keep(self, job_id: UUID, spooled: Spooled) -> None:
         """Make a result durable, because S3 does not take it now and its URL will die."""
-        _publish(spooled.path, self._folder / f"{job_id.hex}.{spooled.sha256}.result")
+        path = spooled.content
+        if isinstance(path, bytes):
+            with self._new_part() as file:
+                file.write(path)
+            path = Path(file.name)
+        _publish(path, self._folder / f"{job_id.hex}.{spooled.sha256}.result")
 
     def kept(self, job_id: UUID) -> Spooled | None:
         """Return a result kept earlier on this host, if it is still what was downloaded."""
@@ -112,6 +116,13 @@ class ResultSpool:
         """Return the jobs whose results are kept here."""
         return [UUID(hex=path.name.partition(".")[0]) for path in self._folder.glob("*.result")]
 
+    def _new_part(self) -> BinaryIO:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._clear_leftovers()
+        handle, name = tempfile.mkstemp(dir=self._folder, suffix=".part")
+        os.close(handle)
+        return Path(name).open("wb")
+
     def _clear_leftovers(self) -> None:
         for path in self._folder.glob("*.part"):
             with suppress(FileNotFoundError):  # another thread's download has ended
@@ -119,7 +130,48 @@ class ResultSpool:
                     path.unlink()
 
     def _places(self, job_id: UUID) -> list[Path]:
-        return list(self._folder.glob(f"{job_id.hex}.*.result"))
+        # by its listing: a pattern for each job would have to be compiled
+        start = f"{job_id.hex}."
+        with suppress(FileNotFoundError), os.scandir(self._folder) as entries:
+            ours = [Path(entry.path) for entry in entries if entry.name.startswith(start)]
+            return [path for path in ours if path.suffix == ".result"]
+        return []
+
+
+class _Incoming:
+    """What has come of a result so far: in memory while it is small, then in a file."""
+
+    def __init__(self, new_part: Callable[[], BinaryIO]) -> None:
+        self._new_part = new_part
+        self._pieces: list[bytes] = []
+        self._file: BinaryIO | None = None
+        self.size_bytes = 0
+
+    def write(self, piece: bytes) -> None:
+        """Add the next piece."""
+        self.size_bytes += len(piece)
+        if self._file is None:
+            self._pieces.append(piece)
+            if self.size_bytes > _SMALL_BYTES:
+                self._file = self._new_part()
+                self._file.writelines(self._pieces)
+                self._pieces.clear()
+        else:
+            self._file.write(piece)
+
+    def content(self) -> Path | bytes:
+        """Return it, complete."""
+        if self._file is None:
+            return b"".join(self._pieces)
+        self._file.flush()
+        return Path(self._file.name)
+
+    def close(self) -> None:
+        """Remove the file; a result that was kept has its final name by now."""
+        self._pieces.clear()
+        if self._file is not None:
+            self._file.close()
+            Path(self._file.name).unlink(missing_ok=True)
 
 
 class WebhookSpool:

@@ -48,14 +48,14 @@ class Handed:
         return cls(look_into(content), sha256, len(content), lambda: io.BytesIO(content))
 
     @classmethod
-    def on_disk(cls, spooled: Spooled) -> Self:
+    def of_spooled(cls, spooled: Spooled) -> Self:
         """Look into a file.
 
         Raises:
             ResultInvalid: it is no image that is taken.
         """
-        picture = look_into(spooled.path)
-        return cls(picture, spooled.sha256, spooled.bytes, lambda: spooled.path.open("rb"))
+        picture = look_into(spooled.content)
+        return cls(picture, spooled.sha256, spooled.size_bytes, spooled.open)
 
     @property
     def size(self) -> PictureSize:

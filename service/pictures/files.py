@@ -49,11 +49,15 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """A result on this host's disk."""
+    """A result on this host: a small one in memory, any other on its disk."""
 
-    path: Path
+    content: Path | bytes
     sha256: str
-    bytes: int
+    size_bytes: int
+
+    def open(self) -> BinaryIO:
+        """Give its content from the start."""
+        return _open(self.content)
 
 
 def extension_of(content_type: str) -> str:
@@ -68,7 +72,7 @@ def look_into(source: Path | bytes) -> Picture:
         ResultInvalid: no JPEG, PNG or WebP, too large, animated, or cut short.
     """
     try:
-        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        with _open(source) as file:
             kind, width, height = _look(file)
     except TOO_LARGE as error:
         raise ResultInvalid(f"it has more than {MAX_IMAGE_PIXELS} pixels") from error
@@ -78,6 +82,10 @@ def look_into(source: Path | bytes) -> Picture:
         raise ResultInvalid(f"{width}x{height} is more than {MAX_IMAGE_PIXELS} pixels")
     content_type, extension = KINDS[kind]
     return Picture(content_type, extension, width, height)
+
+
+def _open(content: Path | bytes) -> BinaryIO:
+    return io.BytesIO(content) if isinstance(content, bytes) else content.open("rb")
 
 
 def _look(file: BinaryIO) -> tuple[str, int, int]:

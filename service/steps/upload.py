@@ -54,7 +54,7 @@ class Upload:
         """
         with self.spool.download(receive) as spooled:
             try:
-                handed = Handed.on_disk(spooled)
+                handed = Handed.of_spooled(spooled)
             except ResultInvalid as error:
                 wrong = FieldError("/file", not_an_image(error))
                 raise InvalidRequest("The upload was not taken.", [wrong]) from error

@@ -58,7 +58,8 @@ def test_bytes_that_are_not_what_was_downloaded_are_not_stored(
     store: ObjectStore, spooled: Spooled
 ) -> None:
     place = key()
-    spooled.path.write_bytes(DATA[:-1] + b"X")
+    assert isinstance(spooled.content, Path)
+    spooled.content.write_bytes(DATA[:-1] + b"X")
     with pytest.raises(StorageUnavailable):
         store.put_file(place, spooled, "image/png", {})
     with pytest.raises(FileNotFoundError):

@@ -10,9 +10,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.clients.spool import ResultSpool, WebhookSpool
+from service.pictures import Spooled
 
 JOB = UUID(int=7)
-DATA = bytes(range(256)) * 10_000
+LARGE = bytes(range(256)) * 10_000
 
 
 @pytest.fixture
@@ -20,10 +21,28 @@ def results(tmp_path: Path) -> ResultSpool:
     return ResultSpool(tmp_path / "results", max_bytes=10_000_000)
 
 
-def fetch(sink: Callable[[bytes], object]) -> str:
-    for start in range(0, len(DATA), 65536):
-        sink(DATA[start : start + 65536])
-    return hashlib.sha256(DATA).hexdigest()
+@pytest.fixture(params=[LARGE, LARGE[:500_000]], ids=["large", "small"])
+def data(request: pytest.FixtureRequest) -> bytes:
+    content: bytes = request.param
+    return content
+
+
+Fetch = Callable[[Callable[[bytes], object]], str]
+
+
+@pytest.fixture
+def fetch(data: bytes) -> Fetch:
+    def fetch(sink: Callable[[bytes], object]) -> str:
+        for start in range(0, len(data), 65536):
+            sink(data[start : start + 65536])
+        return hashlib.sha256(data).hexdigest()
+
+    return fetch
+
+
+def content_of(spooled: Spooled) -> bytes:
+    with spooled.open() as file:
+        return file.read()
 
 
 def files(folder: Path) -> list[str]:
@@ -31,17 +50,29 @@ def files(folder: Path) -> list[str]:
 
 
 def test_a_download_is_whole_while_it_is_used_and_gone_afterwards(
-    results: ResultSpool, tmp_path: Path
+    results: ResultSpool, tmp_path: Path, fetch: Fetch, data: bytes
 ) -> None:
     with results.download(fetch) as spooled:
-        assert spooled.path.read_bytes() == DATA
-        assert (spooled.bytes, spooled.sha256) == (len(DATA), hashlib.sha256(DATA).hexdigest())
+        for _ in range(2):
+            assert content_of(spooled) == data
+        assert (spooled.size_bytes, spooled.sha256) == (len(data), hashlib.sha256(data).hexdigest())
     assert files(tmp_path) == []
 
 
-def test_a_failed_download_leaves_nothing(results: ResultSpool, tmp_path: Path) -> None:
+def test_a_small_download_is_no_file_and_a_large_one_not_in_memory(
+    results: ResultSpool, tmp_path: Path, fetch: Fetch, data: bytes
+) -> None:
+    with results.download(fetch) as spooled:
+        is_small = len(data) < len(LARGE)
+        assert isinstance(spooled.content, bytes) == is_small
+        assert (files(tmp_path) == []) == is_small
+
+
+def test_a_failed_download_leaves_nothing(
+    results: ResultSpool, tmp_path: Path, data: bytes
+) -> None:
     def broken(sink: Callable[[bytes], object]) -> str:
-        sink(DATA)
+        sink(data)
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError), results.download(broken):
@@ -50,15 +81,17 @@ def test_a_failed_download_leaves_nothing(results: ResultSpool, tmp_path: Path) 
 
 
 def test_a_kept_result_is_found_again_until_it_is_dropped(
-    results: ResultSpool, tmp_path: Path
+    results: ResultSpool, tmp_path: Path, fetch: Fetch, data: bytes
 ) -> None:
     assert results.kept(JOB) is None
     with results.download(fetch) as spooled:
         results.keep(JOB, spooled)
     again = ResultSpool(tmp_path / "results", max_bytes=10_000_000).kept(JOB)
     assert again is not None
-    assert (again.sha256, again.bytes) == (spooled.sha256, len(DATA))
-    assert again.path.read_bytes() == DATA
+    assert (again.sha256, again.size_bytes) == (spooled.sha256, len(data))
+    assert content_of(again) == data
+    results.keep(JOB, again)
+    assert content_of(again) == data
     assert results.kept(uuid4()) is None
     results.drop(JOB)
     results.drop(JOB)
@@ -76,7 +109,7 @@ def test_a_folder_has_one_name_for_all_processes_and_for_ever(tmp_path: Path) ->
 
 
 def test_what_waits_is_told_by_job_and_may_be_put_aside(
-    results: ResultSpool, tmp_path: Path
+    results: ResultSpool, tmp_path: Path, fetch: Fetch
 ) -> None:
     for job_id in (JOB, UUID(int=8)):
         with results.download(fetch) as spooled:
@@ -86,11 +119,12 @@ def test_what_waits_is_told_by_job_and_may_be_put_aside(
     results.put_aside(JOB)
     assert results.waiting() == [UUID(int=8)]
     assert results.kept(JOB) is None
+    results.drop(JOB)
     assert sorted(Path(name).suffix for name in files(tmp_path)) == [".failed", ".result"]
 
 
 def test_what_a_killed_process_left_is_cleared_away_and_nothing_else(
-    results: ResultSpool, tmp_path: Path
+    results: ResultSpool, tmp_path: Path, fetch: Fetch
 ) -> None:
     folder = tmp_path / "results"
     with results.download(fetch) as spooled:
@@ -101,13 +135,13 @@ def test_what_a_killed_process_left_is_cleared_away_and_nothing_else(
         os.utime(folder / name, (moment, moment))
     (kept,) = folder.glob("*.result")
     os.utime(kept, (1, 1))
-    with results.download(fetch):
-        pass
+    with results.download(fetch) as spooled:
+        results.keep(JOB, spooled)
     assert files(tmp_path) == sorted([kept.name, "young.part"])
 
 
 def test_a_kept_result_that_was_damaged_on_disk_is_not_used(
-    results: ResultSpool, tmp_path: Path
+    results: ResultSpool, tmp_path: Path, fetch: Fetch
 ) -> None:
     with results.download(fetch) as spooled:
         results.keep(JOB, spooled)
@@ -151,9 +185,9 @@ def test_a_file_that_is_no_webhook_holds_up_no_other(
 
 
 def test_any_body_comes_back_as_it_was(webhooks: WebhookSpool) -> None:
-    for body in (b"", b"\x00\xff\n", DATA[:65536]):
+    for body in (b"", b"\x00\xff\n", LARGE[:65536]):
         webhooks.add(JOB, body)
-    assert [body for _, body, _ in webhooks.waiting()] == [b"", b"\x00\xff\n", DATA[:65536]]
+    assert [body for _, body, _ in webhooks.waiting()] == [b"", b"\x00\xff\n", LARGE[:65536]]
 
 
 def test_a_webhook_is_on_the_disk_before_it_has_its_name(

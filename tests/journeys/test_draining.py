@@ -12,6 +12,8 @@ from fakes.waiting import wait_until
 from journeys.running_service import BODY, RunningService
 from journeys.services import StartService
 
+from service.ids import Kind, read_id
+
 #: What is promised, and what a busy machine may add.
 LIMIT_SECONDS = 30.0 + 15.0
 #: No lease ends while a test runs: what goes on was handed over.
@@ -38,10 +40,10 @@ def downloading(service: RunningService, simulator: Simulator, bytes_per_second:
         args={"bytes_per_second": bytes_per_second},
     )
     job_id = service.enqueue(input={"prompt": prompt, "width": 256, "height": 256})
-    spool = Path(service.environment["DARKROOM_HOME"]) / "spool" / "results"
-    # a worker that starts writes the folder's name in the same way
-    wait_until(lambda: service.job(job_id)["status"], "storing".__eq__, 30)
-    wait_until(lambda: list(spool.glob("*.part")), bool, 30)
+    acts = Path(service.environment["DARKROOM_HOME"]) / "spool" / "acts"
+    act = read_id(Kind.JOB, job_id)
+    assert act is not None
+    wait_until(lambda: list(acts.glob(f"*/{act.hex}")), bool, 30)
     return job_id
 
 

@@ -5,8 +5,13 @@ second holds its reader for ever. Here every send and receive gets what is left 
 """
 
 import io
+import math
+import select
 import socket
+import ssl
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,6 +28,8 @@ class Wire:
     """
 
     def __init__(self, sock: socket.socket, deadline: float, max_received_bytes: int) -> None:
+        # what is there is taken at once; a socket with a timeout would ask before each step
+        sock.setblocking(False)
         self._sock = sock
         self._deadline = deadline
         self._receivable_bytes = max_received_bytes
@@ -32,13 +39,11 @@ class Wire:
         """Send all of `data`; how much of it left is not known after an error."""
         rest = memoryview(data)
         while rest:
-            self._arm()
-            rest = rest[self._sock.send(rest) :]
+            rest = rest[self._in_time(partial(self._sock.send, rest), select.POLLOUT) :]
 
     def receive_into(self, buffer: "WriteableBuffer") -> int:
         """Fill `buffer` with what has come, at least one byte; 0 at the end."""
-        self._arm()
-        received = self._sock.recv_into(buffer)
+        received = self._in_time(partial(self._sock.recv_into, buffer), select.POLLIN)
         self.ended = received == 0
         self._receivable_bytes -= received
         if self._receivable_bytes < 0:
@@ -53,11 +58,28 @@ class Wire:
     def close(self) -> None:
         """Do nothing: `http.client` closes before the body is read; the exchange owns it."""
 
-    def _arm(self) -> None:
-        left_seconds = self._deadline - time.monotonic()
-        if left_seconds <= 0:
-            raise TimeoutError
-        self._sock.settimeout(left_seconds)
+    def _in_time(self, step: Callable[[], int], event: int) -> int:
+        """Return what a step moves as soon as the socket lets it move something.
+
+        TLS may have to read in order to send, and the other way round.
+        """
+        while True:
+            left_seconds = self._deadline - time.monotonic()
+            if left_seconds <= 0:
+                raise TimeoutError
+            try:
+                return step()
+            except BlockingIOError:
+                self._wait(event, left_seconds)
+            except ssl.SSLWantReadError:
+                self._wait(select.POLLIN, left_seconds)
+            except ssl.SSLWantWriteError:
+                self._wait(select.POLLOUT, left_seconds)
+
+    def _wait(self, event: int, seconds: float) -> None:
+        poll = select.poll()
+        poll.register(self._sock, event)
+        poll.poll(math.ceil(seconds * 1000))
 
 
 class _Received(io.RawIOBase):

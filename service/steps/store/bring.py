@@ -34,7 +34,7 @@ class Spool(Protocol):
     """Where a result is on its way from Flux to S3."""
 
     def download(self, fetch: Callable[[Sink], str]) -> AbstractContextManager[Spooled]:
-        """Have `fetch` write a file and return its SHA-256; it is gone afterwards unless kept."""
+        """Have `fetch` write a result, return its SHA-256; it is gone afterwards unless kept."""
         ...
 
     def keep(self, job_id: UUID, spooled: Spooled) -> None:
@@ -211,7 +211,7 @@ class Bring:
 
     def _save(self, ripe: Ripe, spooled: Spooled) -> Stored | Kept | Refused:
         """Put it into the bucket, or else keep it on the disk."""
-        picture = look_into(spooled.path)
+        picture = look_into(spooled.content)
         if not self.vitals.bucket_is_well:
             self._keep(ripe, spooled)
             return Kept("S3 is away")
@@ -241,7 +241,7 @@ class Bring:
         }
         self.bucket.put_file(key, spooled, picture.content_type, metadata)
         fault_point("store.after_put")
-        return Stored(key, spooled.sha256, spooled.bytes, picture)
+        return Stored(key, spooled.sha256, spooled.size_bytes, picture)
 
     def _fresh_url(self, ripe: Ripe) -> str | None:
         """Ask for the result once more before it is called lost.

@@ -38,6 +38,8 @@ class Slips:
     _held: dict[UUID, str] = field(default_factory=dict)
     #: Attempts that are over, of slips that hold others still.
     _over: dict[str, list[UUID]] = field(default_factory=dict)
+    #: The name of the slip that says what became of an attempt.
+    _said: dict[UUID, str] = field(default_factory=dict)
 
     def hold(self, attempt_ids: Sequence[UUID]) -> None:
         """Note that none of these is sent before `begin`; to be called before their commit."""
@@ -64,8 +66,9 @@ class Slips:
         """Keep what became of it until it is recorded."""
         kind = type(outcome).__name__.lower()
         if kind in _DEFINITE:
+            name = self._said[attempt_id] = _name(attempt_id, kind)
             try:
-                self.legacy.put(_name(attempt_id, kind), _DEFINITE[kind].dump_json(outcome))
+                self.legacy.put(name, _DEFINITE[kind].dump_json(outcome))
             except (OSError, ValueError) as error:
                 log.warning("slip_not_written", reason=str(error))
 
@@ -73,8 +76,8 @@ class Slips:
         """Forget these: all that is known of them is recorded."""
         for attempt_id in attempt_ids:
             self.release([attempt_id])
-            for kind in _DEFINITE:
-                self.legacy.forget(_name(attempt_id, kind))
+            if name := self._said.pop(attempt_id, None):
+                self.legacy.forget(name)
 
     def release(self, attempt_ids: Iterable[UUID]) -> None:
         """Forget these: they were never committed."""
