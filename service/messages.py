@@ -1,4 +1,4 @@
-"""The names that go over the broker: one doorbell per lane, and the clock's sweep and discard.
+"""The names of what is rung: one doorbell per lane, and the clock's sweep and discard.
 
 A message carries nothing. It says "this lane has work"; which work, PostgreSQL knows. Only
 `enqueue` is no doorbell: it is a job that a caller hands in over the broker.

@@ -52,6 +52,7 @@ class LanesStep(bootsteps.StartStopStep):
     def start(self, _parent: object) -> None:
         """Begin to work."""
         local.start(lanes)
+        wiring.bell.hang()
         watch = LaneWatch(lanes, _end_process)
         self.rounds = Rounds({**wiring.rounds(), "lanes": (LOOK_AT_LANES_SECONDS, watch.look)})
         self.rounds.start()
@@ -59,7 +60,7 @@ class LanesStep(bootsteps.StartStopStep):
     def stop(self, _parent: object) -> None:
         """Drain."""
         self.rounds.stop()
-        local.stop()
+        _drain()
 
 
 class HearingStep(bootsteps.StartStopStep):
@@ -92,10 +93,15 @@ def _leave(**_: object) -> None:
 
 def _leave_in_time() -> None:
     leave_at = time.monotonic() + LEAVE_SECONDS
-    local.stop()
+    _drain()
     time.sleep(max(0.0, leave_at - time.monotonic()))
     log.warning("left_in_haste")
     os._exit(os.EX_TEMPFAIL)
+
+
+def _drain() -> None:
+    wiring.bell.take_down()
+    local.stop()
 
 
 def _end_process() -> None:

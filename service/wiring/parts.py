@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from service.bells import Bell, Bells
 from service.clients.flux import PROVIDERS, FluxClient, Upstreams
 from service.clients.object_store import ObjectStore
 from service.clients.outbound import AddressGuard, Outbound
@@ -40,14 +42,19 @@ class Parts:
     patience: Patience = WORKERS
     #: Whether the same statements run again and again.
     keeps_plans: bool = False
-    #: Another way to ring lanes than over the broker.
+    #: Another way to ring lanes than by a bell of this host or over the broker.
     ring: Ring | None = None
 
     @cached_property
     def sender(self) -> Ring:
         """Rings lanes."""
         broker_url = self.settings.celery_broker_url.get_secret_value()
-        return self.ring or CelerySender(broker_url)
+        return self.ring or Bells(self._bells, CelerySender(broker_url))
+
+    @cached_property
+    def bell(self) -> Bell:
+        """Lets other processes of this host ring the lanes that run in this one."""
+        return Bell(self._bells, self.sender)
 
     @cached_property
     def database(self) -> Database:
@@ -161,6 +168,10 @@ class Parts:
         bases = [account.base_url for account in self.settings.accounts]
         is_reachable = _is_public(self.object_store.origin) or not any(map(_is_public, bases))
         return Inputs(self.database, self.object_store, CATALOGUE, self.uploads, is_reachable)
+
+    @property
+    def _bells(self) -> Path:
+        return self.settings.spool_dir / "bells"
 
     @property
     def _providers(self) -> list[str]:

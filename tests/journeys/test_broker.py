@@ -17,13 +17,17 @@ SLOTS = 24
 def test_a_job_handed_in_while_the_broker_is_down_is_accepted_at_once_and_done(
     start_service: StartService, tmp_path: Path
 ) -> None:
+    """Web rings the worker beside it, and does not notice."""
     with broker(tmp_path) as valkey, start_service(CELERY_BROKER_URL=valkey.url) as service:
+        bells = Path(service.environment["DARKROOM_HOME"]) / "spool" / "bells"
+        wait_until(lambda: list(bells.glob("[!.]*")), bool)
         valkey.kill()
         began = time.monotonic()
         job_ids = [service.enqueue() for _ in range(3)]
         assert time.monotonic() - began < 3 * 0.5
         valkey.start()
         assert [service.ended(job_id)["status"] for job_id in job_ids] == ["succeeded"] * 3
+        assert "ring_failed" not in service.log("web")
 
 
 def test_two_hundred_jobs_end_although_the_broker_is_flushed_and_killed(

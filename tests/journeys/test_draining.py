@@ -52,7 +52,10 @@ def test_a_worker_ends_and_records_what_it_has_begun_and_begins_nothing_more(
 ) -> None:
     with start_service("web", "worker", "beat", **LONG_LEASE) as service:
         job_id = downloading(service, simulator, bytes_per_second=4000)
+        bells = Path(service.environment["DARKROOM_HOME"]) / "spool" / "bells"
+        assert len(list(bells.glob("[!.]*"))) == 1
         tell_to_stop(service, "worker")
+        wait_until(lambda: list(bells.iterdir()), [].__eq__)
         assert gone(service, "worker") == 0
         assert service.job(job_id)["status"] == "succeeded"
         assert service.job(service.enqueue())["status"] == "queued"
