@@ -23,14 +23,14 @@ LETTER_PAUSE_SECONDS = 1.0
 log = get_log(__name__)
 
 
-class Bell(Protocol):
+class Ringable(Protocol):
     """A lane, as far as a task knows it."""
 
     def ring(self) -> None:
         """Have it look for due rows now."""
 
 
-def register(celery: Celery, wiring: Wiring, lanes: Mapping[Message, Bell]) -> None:
+def register(celery: Celery, wiring: Wiring, lanes: Mapping[Message, Ringable]) -> None:
     """Give every message its task."""
     for message, lane in lanes.items():
         celery.task(name=message.value, shared=False)(lane.ring)

@@ -19,7 +19,7 @@ from botocore.utils import get_environ_proxies
 #: Of a request: what its signer takes for the digest of the body.
 _SHA256 = "sha256"
 #: Each read and each send lets other threads have Python's lock, and waits to have it back.
-_BLOCK_BYTES = 262_144
+_BLOCK_BYTES = 1_048_576
 _ERROR_CODE = re.compile(r"<Code>([A-Za-z0-9._-]{1,100})</Code>")
 
 
