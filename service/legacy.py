@@ -16,7 +16,6 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from service.ids import new_id
 from service.logs import get_log
@@ -59,7 +58,7 @@ class Left:
     def leave(self, name: str, content: bytes) -> None:
         """Write a file beside it, if the disk takes it."""
         with contextlib.suppress(OSError):
-            self.path.with_name(name).write_bytes(content)
+            self.path.with_name(name).write_bytes(_headed(name, content))
 
 
 @dataclass
@@ -70,30 +69,54 @@ class Legacy:
     _own: Path | None = None
     _has_failed: bool = False
     _opening: threading.Lock = field(default_factory=threading.Lock)
+    #: Files that were taken back, to be written anew: to make one costs ten times as much, and
+    #: keeps the folder's other threads waiting.
+    _spares: list[Path] = field(default_factory=list)
+    #: Names of files with a content of their own.
+    _written: set[str] = field(default_factory=set)
 
-    def put(self, name: str, content: bytes = b"") -> None:
+    def put(self, name: str, content: bytes) -> None:
         """Write a file.
 
         Raises:
             OSError: the disk did not take it, or has no locks.
         """
-        _write(self._open() / name, os.O_TRUNC, content)
+        own = self._open()
+        spare = self._spares.pop() if self._spares else own / f".{new_id().hex}"
+        try:
+            _write(spare, _headed(name, content))
+            spare.rename(own / name)
+        except OSError:
+            self._spares.append(spare)
+            raise
+        self._written.add(name)
 
-    def open(self, name: str) -> BinaryIO:
-        """Open a file to add to its end; what is written is there for others at once.
+    def add(self, name: str, content: bytes) -> None:
+        """Write to a file's end.
 
         Raises:
-            OSError: the disk did not take it, or has no locks.
+            OSError: as `put`.
         """
-        return (self._open() / name).open("ab", buffering=0)
+        if name not in self._written:
+            self.put(name, content)
+            return
+        with (self._open() / name).open("ab", buffering=0) as file:
+            file.write(content)
 
     def make(self, name: str) -> None:
-        """Make an empty file.
+        """Make a file that says all by its name.
 
         Raises:
             OSError: there is one already, or the disk did not take it.
         """
-        _write(self._open() / name, os.O_EXCL, b"")
+        own = self._open()
+        try:
+            os.link(own / _LOCK, own / name)
+        except FileExistsError:
+            raise
+        except OSError:
+            # a file system without links
+            (own / name).open("xb").close()
 
     def take_back(self, name: str) -> None:
         """Remove a file of ours.
@@ -103,7 +126,11 @@ class Legacy:
         """
         if self._own is None:
             raise FileNotFoundError(name)
-        (self._own / name).unlink()
+        if name in self._written:
+            self._written.discard(name)
+            self._spares.append((self._own / name).rename(self._own / f".{new_id().hex}"))
+        else:
+            (self._own / name).unlink()
 
     def forget(self, name: str) -> None:
         """Remove a file of ours if it is there."""
@@ -161,14 +188,20 @@ class Legacy:
         return own
 
 
-def _write(path: Path, flags: int, content: bytes) -> None:
-    # a few for every job: a file object asks the kernel twice as often
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
+def _write(path: Path, content: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if content and os.write(handle, content) != len(content):
-            raise OSError(errno.ENOSPC, "the disk is full")
+        if os.write(handle, content) != len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        # not to nothing before: ext4 would put such a file on the disk at once
+        os.ftruncate(handle, len(content))
     finally:
         os.close(handle)
+
+
+def _headed(name: str, content: bytes) -> bytes:
+    """Say in a file whose content it is: after a power cut it may be what it held before."""
+    return name.encode() + b"\n" + content
 
 
 def _lock(folder: Path, locks: contextlib.ExitStack) -> int | None:
@@ -185,10 +218,12 @@ def _lock(folder: Path, locks: contextlib.ExitStack) -> int | None:
 def _read(folder: Path, lock: int) -> Iterator[Left]:
     identity = _identity(lock)
     is_certain = os.pread(lock, len(identity) + 1, 0) == identity
-    for path in folder.glob("*"):
+    for path in folder.glob("[!.]*"):
         if path.name != _LOCK:
             try:
-                yield Left(path, path.read_bytes(), is_certain)
+                header, _, content = path.read_bytes().partition(b"\n")
+                is_own = header == path.name.encode()
+                yield Left(path, content if is_own else b"", is_certain)
             except OSError as error:
                 log.warning("legacy_unreadable", name=path.name, reason=str(error))
 

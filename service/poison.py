@@ -44,7 +44,7 @@ class Deaths:
     def risked(self, job_id: UUID) -> Iterator[None]:
         """Work on a job in the block: if the process ends in it, that is a death."""
         try:
-            self.legacy.put(job_id.hex)
+            self.legacy.make(job_id.hex)
         except OSError as error:
             log.warning("death_would_not_count", job_id=str(job_id), reason=str(error))
         try:

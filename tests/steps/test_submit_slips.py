@@ -20,7 +20,9 @@ from service.wiring import Wiring
 
 def slips(wiring: Wiring) -> list[Path]:
     return [
-        path for path in Path(wiring.settings.spool_dir, "slips").glob("*/*") if path.name != "lock"
+        path
+        for path in Path(wiring.settings.spool_dir, "slips").glob("*/[!.]*")
+        if path.name != "lock"
     ]
 
 
@@ -122,7 +124,8 @@ def test_after_a_boot_only_answers_are_believed(
     be_killed_at("submit.after_intent", wiring.settings)
     (folder,) = Path(wiring.settings.spool_dir, "slips").iterdir()
     said = '{"task_id": "t-9", "polling_url": null, "cost": "0.04", "http_status": 200}'
-    (folder / f"{attempt_id(wiring, answered).hex}.accepted").write_text(said)
+    name = f"{attempt_id(wiring, answered).hex}.accepted"
+    (folder / name).write_text(f"{name}\n{said}")
     (folder / "lock").write_text("another boot")
     wiring.submit.claim(0)
     assert job(wiring, unsent).status is Status.SUBMITTING

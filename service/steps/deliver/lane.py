@@ -1,6 +1,5 @@
 """Calls, and notes what came of it."""
 
-import contextlib
 import random
 import time
 from collections import Counter
@@ -104,11 +103,11 @@ class Deliver:
         stop_at = time.monotonic() + RUN_SECONDS
         tries: list[Try] = []
         try:
-            with contextlib.closing(self.told.page(claim)) as told:
-                for owed in claim.owed:
-                    tries.append(self._try(owed, told))
-                    if time.monotonic() >= stop_at or tries[-1].http_status in THROTTLED:
-                        break
+            told = self.told.page(claim)
+            for owed in claim.owed:
+                tries.append(self._try(owed, told))
+                if time.monotonic() >= stop_at or tries[-1].http_status in THROTTLED:
+                    break
         except Exception:
             # what is known must be noted, and the place be free again
             log.exception("deliver_run_crashed")

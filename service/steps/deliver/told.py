@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -24,22 +23,14 @@ class Page:
         """Prepare it; there is a file from the first success on."""
         self._legacy = legacy
         self._name = name
-        self._file: BinaryIO | None = None
 
     def keep(self, owed: Owed, one: Try) -> None:
         """Have others know that nobody needs to be called again, if this process is killed now."""
         line = f"{owed.id.hex} {owed.tries + 1} ".encode() + _TRY.dump_json(one) + b"\n"
         try:
-            if self._file is None:
-                self._file = self._legacy.open(self._name)
-            self._file.write(line)
+            self._legacy.add(self._name, line)
         except OSError as error:
             log.warning("try_not_kept", reason=str(error))
-
-    def close(self) -> None:
-        """End it; it stays where it is."""
-        if self._file is not None:
-            self._file.close()
 
 
 @dataclass(frozen=True)
