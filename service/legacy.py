@@ -112,10 +112,8 @@ class Legacy:
         own = self._open()
         try:
             os.link(own / _LOCK, own / name)
-        except FileExistsError:
-            raise
         except OSError:
-            # a file system without links
+            # there is one, which stops this as well, or the file system has no links
             (own / name).open("xb").close()
 
     def take_back(self, name: str) -> None:

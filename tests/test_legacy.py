@@ -37,6 +37,8 @@ legacy.add("added", b"two")
 legacy.make("made")
 legacy.make("unmade")
 legacy.take_back("unmade")
+legacy.put("spare", b"")
+legacy.take_back("spare")
 """
     left = left_by(tmp_path, work)
     contents = {name: file.content for name, file in left.items()}
