@@ -36,6 +36,8 @@ MESSAGE_LIFETIME_SECONDS = 30
 #: costs sender and worker two milliseconds; one that waits for its turn stands for all that follow.
 RINGS_PER_SECOND = 12.0
 RINGS_AT_ONCE = 30
+#: Nobody waits for a thumbnail as long as many images come.
+DERIVE_RINGS_PER_SECOND = 2.0
 #: After a failed ring nothing is tried for so long; the sweep rings what was missed.
 PAUSE_SECONDS = 1.0
 #: How often a consumer looks whether a lost broker is back.
@@ -149,6 +151,8 @@ class CelerySender:
         self._pending: dict[Message, None] = {}
         self._paces = {
             message: Pace(per_second=RINGS_PER_SECOND, at_once=RINGS_AT_ONCE) for message in Message
+        } | {
+            Message.DERIVE: Pace(per_second=DERIVE_RINGS_PER_SECOND, at_once=RINGS_AT_ONCE),
         }
         self._thread: threading.Thread | None = None
 
