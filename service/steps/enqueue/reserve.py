@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, Row, bindparam, cast, extract, func, literal, or_, select, update
+from sqlalchemy import Date, Row, bindparam, cast, extract, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from service.database import Transaction
@@ -22,10 +22,22 @@ from service.states import Status
 QUEUE_RETRY_SECONDS = 5
 
 
+def limits_of(tx: Transaction, project_id: UUID) -> Row[Any]:
+    """Return what limits a project, each None where nothing does."""
+    found: Row[Any] = tx.first(_LIMITS, {"of_project": project_id})
+    return found
+
+
 def reserve(
-    tx: Transaction, project_id: UUID, job_ids: Sequence[UUID], costs: Sequence[Decimal | None]
+    tx: Transaction,
+    project_id: UUID,
+    limits: Row[Any],
+    job_ids: Sequence[UUID],
+    costs: Sequence[Decimal | None],
 ) -> None:
     """Take what new jobs need out of their project's limits; they are in the table already.
+
+    Whoever adds them has read the `limits` in the same transaction.
 
     Raises:
         QueueFull: they would be more than may wait.
@@ -33,8 +45,7 @@ def reserve(
         InvalidRequest: they are more than may ever wait, or nobody knows what they will cost.
             Roll back after each of these.
     """
-    limits = tx.first(_LIMITS, {"of_project": project_id})
-    if limits is None:
+    if limits.max_queued is None and limits.credits_per_day is None:
         return
     tx.execute(_BEGIN_DAY, {"of_project": project_id})
     day = tx.first(_DAY, {"of_project": project_id})
@@ -78,8 +89,7 @@ def _spend(tx: Transaction, limit: Decimal, day: Row[Any], costs: Sequence[Decim
 _NOW = func.timezone("UTC", func.now())
 _TODAY = cast(_NOW, Date)
 _LIMITS = select(Project.max_queued, Project.credits_per_day).where(
-    Project.id == bindparam("of_project"),
-    or_(Project.max_queued.is_not(None), Project.credits_per_day.is_not(None)),
+    Project.id == bindparam("of_project")
 )
 _BEGIN_DAY = (
     insert(Spending)
