@@ -133,7 +133,10 @@ class Receive:
         if said is None:
             return "unreadable"
         result = read_result(said)
-        if self.moves.take_result(tx, known.job_id, known.number, result, HeardBy.WEBHOOK):
+        has_moved = self.moves.take_result(
+            tx, known.job_id, known.number, result, HeardBy.WEBHOOK, attempt=known
+        )
+        if has_moved:
             return _MOVED
         return "progress" if isinstance(result, InProgress) else "unchanged"
 
@@ -157,9 +160,9 @@ _KEPT = (
     .cte("kept")
 )
 #: No row of a repeat; one of any other, whether or not there is such an attempt.
-_KEEP = select(Attempt.job_id, Attempt.number).select_from(
-    outerjoin(_KEPT, Attempt, Attempt.id == _KEPT.c.attempt_id)
-)
+_KEEP = select(
+    Attempt.job_id, Attempt.number, Attempt.outcome, Attempt.task_id, Attempt.cost
+).select_from(outerjoin(_KEPT, Attempt, Attempt.id == _KEPT.c.attempt_id))
 _SAY_EFFECT = (
     update(FluxWebhook)
     .where(FluxWebhook.attempt_id == _ATTEMPT, FluxWebhook.body_sha256 == _BODY)
