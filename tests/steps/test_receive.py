@@ -5,7 +5,6 @@ import hmac
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,7 +15,6 @@ from factories import (
     Rewire,
     SignedWebhook,
     attempt_id,
-    attempts,
     deliveries,
     enqueue,
     events,
@@ -27,14 +25,14 @@ from factories import (
 )
 from fakes.ringing import Ringing
 from pydantic import SecretStr
-from sqlalchemy import Row, delete, literal_column, select
+from sqlalchemy import Row, delete, select
 
 from service.errors import DatabaseUnavailable, RejectedWebhook
 from service.keys import NewKey
 from service.messages import Message
 from service.models import Attempt, FluxWebhook
 from service.signing.flux_webhook import FluxWebhookSigner
-from service.states import AttemptOutcome, ErrorCode, Status
+from service.states import ErrorCode, Status
 from service.wiring import Wiring
 
 NOWHERE = SecretStr("postgresql+psycopg://nobody:nothing@127.0.0.1:9/none")
@@ -244,28 +242,6 @@ def test_an_earlier_attempts_no_does_not_touch_the_present_one(wiring: Wiring, k
     before = job(wiring, job_id)
     hear(wiring, call)
     assert job(wiring, job_id) == before
-
-
-def test_a_webhook_writes_of_its_attempt_what_nobody_has_said_before(
-    wiring: Wiring, key: NewKey
-) -> None:
-    def written() -> str:
-        with wiring.database.transaction() as tx:
-            found: str = tx.scalar(select(literal_column("xmin::text")).select_from(Attempt))
-        return found
-
-    job_id = enqueue(wiring, key)
-    (intent,) = wiring.submit.claim(1)
-    hear(wiring, webhook(wiring, job_id, status="Pending", result=None))
-    (overtaken,) = attempts(wiring, job_id)
-    assert (overtaken.outcome, overtaken.task_id) == (AttemptOutcome.ACCEPTED, "task-1")
-    wiring.submit.record([(intent, ACCEPTED)])
-    before = written()
-    hear(wiring, webhook(wiring, job_id))
-    assert (job(wiring, job_id).status, written()) == (Status.STORING, before)
-    put(wiring, job_id, status=Status.GENERATING)
-    hear(wiring, webhook(wiring, job_id, cost=4))
-    assert attempts(wiring, job_id)[0].cost == Decimal(4)
 
 
 # --- without the database --------------------------------------------------------------------
