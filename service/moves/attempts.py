@@ -1,10 +1,10 @@
 """An attempt that is heard of: whether it moves its job, and which task it has become."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -54,8 +54,7 @@ class Speaker:
         return said if found is None else found
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """What is known of an attempt now; None adds nothing to what was known before."""
 
     of_job: UUID
@@ -103,7 +102,7 @@ def name(tx: Transaction, attempts: Sequence[Named], *, counts: bool) -> set[UUI
     Those that count are the current ones of their jobs, and accepted. Returns the jobs whose answer
     had not been written down before.
     """
-    said = records([asdict(one) for one in attempts])
+    said = records([one._asdict() for one in attempts])
     rows = tx.rows(_named(counts=counts), {"said": said})
     for row in rows:
         if row.is_second:

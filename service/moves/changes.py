@@ -184,7 +184,10 @@ def known(number: int) -> dict[str, Any]:
 
 
 def add_job(tx: Transaction, message: str, columns: Document) -> Row[Any] | None:
-    """Insert a queued job with its first event; None if its idempotency key is taken."""
+    """Insert a queued job with its first event; None if its idempotency key is taken.
+
+    The row has `created_at`, and what limits its project.
+    """
     row: Row[Any] | None = tx.first(
         add_one(kinds_of(columns)), {**parameters(columns), **told(message, {})}
     )

@@ -8,6 +8,7 @@ is kept in their rows: an attempt beside the current one that has a task was pai
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from service.models import HeardBy
 from service.moves.attempts import Named, Speaker, move_by, name
 from service.moves.values import After
 from service.moves.yeses import Yeses
-from service.states import Status
+from service.states import AttemptOutcome, Status
 from service.upstream import Ended, InProgress, Ready, Result
 
 #: A URL that says it lives longer is not believed: its job would be tried for ever, seconds.
@@ -43,8 +44,13 @@ class Moves(Yeses):
         attempt_number: int,
         result: Result,
         heard_by: HeardBy,
+        *,
+        attempt: Row[Any] | None = None,
     ) -> bool:
-        """Act on what upstream said of a job, by webhook or poll; True if the job moved."""
+        """Act on what upstream said of a job, by webhook or poll; True if the job moved.
+
+        Whoever has read the attempt's row in this transaction gives it: mostly it says all already.
+        """
 
         def act(speaker: Speaker) -> Row[Any] | None:
             match result:
@@ -59,7 +65,8 @@ class Moves(Yeses):
         has_moved = row is not None
         if has_moved or result.task_id is not None:
             cost = result.cost if isinstance(result, Ready) else None
-            name(tx, [Named(job_id, attempt_number, result.task_id, cost)], counts=has_moved)
+            if attempt is None or not _says_all(attempt, cost):
+                name(tx, [Named(job_id, attempt_number, result.task_id, cost)], counts=has_moved)
         if has_moved and not isinstance(result, InProgress):
             tx.count_after_commit(RESULTS.labels(heard_by=heard_by).inc)
             # a slot is free again; who stores rings submit, mostly in the same process
@@ -138,6 +145,15 @@ class Moves(Yeses):
             return After(min(self.result_lifetime_seconds, MAX_RESULT_LIFETIME_SECONDS))
         is_believed = result.expires_at - datetime.now(UTC) <= _MAX_RESULT_LIFETIME
         return result.expires_at if is_believed else After(MAX_RESULT_LIFETIME_SECONDS)
+
+
+def _says_all(attempt: Row[Any], cost: Decimal | None) -> bool:
+    """Return whether an attempt's row needs no word more; while it is the current one, it stays so.
+
+    It is accepted and has its task, which mostly the answer to its POST has said before.
+    """
+    has_task = attempt.outcome is AttemptOutcome.ACCEPTED and attempt.task_id is not None
+    return has_task and (cost is None or attempt.cost is not None)
 
 
 def _besides(result: Ready | Ended) -> Document:

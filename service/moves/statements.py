@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import TypeEngine
 
 from service.constants import constant, constants
-from service.models import jobs
+from service.models import Project, jobs
 from service.moves.values import Kinds, expressions, types
 from service.recordsets import recordset
 from service.states import ENTERED_FROM, PROMOTABLE, TERMINAL, Status
@@ -89,16 +89,23 @@ def move_many(kind: Kind) -> Executable:
 
 @cache
 def add_one(columns: Kinds) -> Executable:
-    """Return the statement that adds a queued job, unless its idempotency key is taken."""
+    """Return the statement that adds a queued job, unless its idempotency key is taken.
+
+    Its row holds what its caller cannot know: when that was, and its project's limits.
+    """
     said = {name: bindparam(name, type_=of) for name, of in types(columns).items()}
     added = (
         upsert(jobs)
         .values(status=constant(Status.QUEUED), event_seq=constant(1), **expressions(columns, said))
         .on_conflict_do_nothing(index_elements=["project_id", "idempotency_key"])
-        .returning(*jobs.c)
+        .returning(jobs.c.id, jobs.c.event_seq, jobs.c.project_id, jobs.c.created_at)
         .cte("added")
     )
-    return select(added).add_cte(noted(added, Status.QUEUED))
+    return (
+        select(added.c.created_at, Project.max_queued, Project.credits_per_day)
+        .join(Project, Project.id == added.c.project_id)
+        .add_cte(noted(added, Status.QUEUED))
+    )
 
 
 def _changing(kind: Kind, said: Mapping[str, ColumnElement[Any]]) -> Update:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, exists, literal, select
+from sqlalchemy import Row, bindparam, literal_column, outerjoin, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from service.database import Database, Transaction
@@ -107,22 +107,14 @@ class Receive:
         digest = hashlib.sha256(body).digest()
         which = {"of_attempt": attempt_id, "of_body": digest}
         with self.database.transaction() as tx:
-            known = tx.first(_KNOWN, which)
-            if known.is_repeat:
+            # of two at once the second waits here for the first
+            known = tx.first(_KEEP, {**which, "body": body})
+            if known is None:
                 log.info("webhook_repeated", attempt_id=str(attempt_id))
                 return
             effect = self._apply(tx, attempt_id, known, body)
-            # of two at once the second finds nothing to move, and nothing to keep
-            tx.execute(
-                _KEEP,
-                {
-                    "attempt_id": attempt_id,
-                    "body_sha256": digest,
-                    "body": body,
-                    "job_id": known.job_id,
-                    "effect": effect,
-                },
-            )
+            if effect != _MOVED:
+                tx.execute(_SAY_EFFECT, {**which, "said_effect": effect})
             fault_point("receive.before_commit")
         fault_point("receive.after_commit")
         log.info(
@@ -141,21 +133,40 @@ class Receive:
         if said is None:
             return "unreadable"
         result = read_result(said)
-        if self.moves.take_result(tx, known.job_id, known.number, result, HeardBy.WEBHOOK):
-            return "moved"
+        has_moved = self.moves.take_result(
+            tx, known.job_id, known.number, result, HeardBy.WEBHOOK, attempt=known
+        )
+        if has_moved:
+            return _MOVED
         return "progress" if isinstance(result, InProgress) else "unchanged"
 
 
-_KEEP = insert(FluxWebhook).on_conflict_do_nothing()
-_IS_REPEAT = exists().where(
-    FluxWebhook.attempt_id == bindparam("of_attempt"),
-    FluxWebhook.body_sha256 == bindparam("of_body"),
+#: What comes of most, so that it is kept as such before it is known.
+_MOVED = "moved"
+_INBOX = FluxWebhook.__table__.c
+_ATTEMPT = bindparam("of_attempt", type_=_INBOX.attempt_id.type)
+_BODY = bindparam("of_body", type_=_INBOX.body_sha256.type)
+_KEPT = (
+    insert(FluxWebhook)
+    .values(
+        attempt_id=_ATTEMPT,
+        body_sha256=_BODY,
+        job_id=select(Attempt.job_id).where(Attempt.id == _ATTEMPT).scalar_subquery(),
+        body=bindparam("body"),
+        effect=literal_column(f"'{_MOVED}'"),
+    )
+    .on_conflict_do_nothing()
+    .returning(FluxWebhook.attempt_id)
+    .cte("kept")
 )
-#: One row, whether or not there is such an attempt.
-_KNOWN = (
-    select(_IS_REPEAT.label("is_repeat"), Attempt.job_id, Attempt.number)
-    .select_from(select(literal(1)).subquery())
-    .outerjoin(Attempt, Attempt.id == bindparam("of_attempt"))
+#: No row of a repeat; one of any other, whether or not there is such an attempt.
+_KEEP = select(
+    Attempt.job_id, Attempt.number, Attempt.outcome, Attempt.task_id, Attempt.cost
+).select_from(outerjoin(_KEPT, Attempt, Attempt.id == _KEPT.c.attempt_id))
+_SAY_EFFECT = (
+    update(FluxWebhook)
+    .where(FluxWebhook.attempt_id == _ATTEMPT, FluxWebhook.body_sha256 == _BODY)
+    .values(effect=bindparam("said_effect"))
 )
 
 

@@ -4,7 +4,8 @@ import re
 import time
 from datetime import timedelta
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from structlog.contextvars import bind_contextvars, clear_contextvars
 from werkzeug.exceptions import BadRequest
 
@@ -52,9 +53,20 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 log = get_log(__name__)
 
 
+class _Cookies(SecureCookieSessionInterface):
+    """Flask's own, which makes a signer for each request; a program's have no cookie to read."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Read the browser's session."""
+        if self.get_cookie_name(app) in request.cookies:
+            return super().open_session(app, request)
+        return self.session_class()
+
+
 def create_app(wiring: Wiring) -> Flask:
     """Return the app over a wiring; nothing connects before the first request."""
     app = Flask(__name__)
+    app.session_interface = _Cookies()
     # its redirect would be a page, and a POST would lose its key on the way
     app.url_map.merge_slashes = False
     keys = wiring.settings.signing_keys

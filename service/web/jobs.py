@@ -196,5 +196,6 @@ def _filter(query: JobQuery) -> JobFilter:
 
 def _wait_seconds() -> int:
     """Return the N of `Prefer: wait=N` (RFC 7240), at most 60, 0 when it is not there."""
-    match = _WAIT.search(",".join(request.headers.getlist("Prefer")))
+    # sent twice it reaches us joined by a comma
+    match = _WAIT.search(request.headers.get("Prefer", ""))
     return min(int(match[1]), MAX_WAIT_SECONDS) if match else 0

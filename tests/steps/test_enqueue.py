@@ -51,6 +51,25 @@ def test_a_job_is_committed_with_its_first_event_and_rung(
     assert ringing.rung == [Message.SUBMIT]
 
 
+def test_a_new_job_is_answered_as_the_table_holds_it(wiring: Wiring, key: NewKey) -> None:
+    start = datetime.now(UTC) + timedelta(hours=1)
+    sparing = request()
+    full = request(
+        input={"prompt": "a fox", "width": 256, "height": 256, "seed": 7},
+        callback_url="http://127.0.0.1:9/hook",
+        metadata={"order": "17"},
+        priority="high",
+        start_at=start,
+        expires_at=start + timedelta(hours=1),
+        retry_of=enqueue(wiring, key),
+    )
+    for wanted in (sparing, full):
+        row = wiring.enqueue.accept(project_id(wiring, key), wanted).row
+        held = job(wiring, row.id)
+        assert wiring.documents.job(row) == wiring.documents.job(held)
+        assert (row.project_id, row.status) == (held.project_id, held.status)
+
+
 def test_fifty_equal_requests_at_once_are_one_job(wiring: Wiring, key: NewKey) -> None:
     owner = project_id(wiring, key)
     with ThreadPoolExecutor(16) as pool:
@@ -98,6 +117,16 @@ def test_a_key_answers_with_its_job_whatever_became_of_it(wiring: Wiring, key: N
     wiring.enqueue.cancel(owner, first.id)
     again = wiring.enqueue.accept(owner, request(idempotency_key="k"))
     assert (again.row.id, again.row.status) == (first.id, Status.CANCELED)
+
+
+def test_a_repeat_finds_its_job_though_it_would_be_refused_today(
+    rewire: Rewire, wiring: Wiring, key: NewKey
+) -> None:
+    owner = project_id(wiring, key)
+    wanted = request(idempotency_key="k", callback_url="http://127.0.0.1:9/hook")
+    first = wiring.enqueue.accept(owner, wanted)
+    again = rewire(egress_allowed_networks=[]).enqueue.accept(owner, wanted)
+    assert (again.row.id, again.replayed) == (first.row.id, True)
 
 
 def test_every_error_is_named_at_once_and_nothing_is_kept(

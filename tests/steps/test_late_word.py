@@ -1,6 +1,7 @@
 """Upstream's word counts when it comes late, or against its own no; and it counts once."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -21,10 +22,11 @@ from factories import (
     webhook,
 )
 from fakes.ringing import Ringing
-from sqlalchemy import Row
+from sqlalchemy import Row, literal_column, select
 
 from service.keys import NewKey
 from service.messages import Message
+from service.models import Attempt
 from service.states import AttemptOutcome, ErrorCode, Status
 from service.steps.submit import Intent
 from service.upstream import Accepted, InProgress, Refused
@@ -150,6 +152,28 @@ def test_the_answer_adds_what_a_word_on_the_task_did_not_say(wiring: Wiring, key
     row = job(wiring, intent.job_id)
     assert (row.status, row.polling_url) == (Status.GENERATING, "https://flux.example/poll")
     assert (row.submitted_at, row.event_seq) == (told.submitted_at, told.event_seq)
+
+
+def test_a_webhook_writes_of_its_attempt_what_nobody_has_said_before(
+    wiring: Wiring, key: NewKey
+) -> None:
+    def written() -> str:
+        with wiring.database.transaction() as tx:
+            found: str = tx.scalar(select(literal_column("xmin::text")).select_from(Attempt))
+        return found
+
+    intent = claimed(wiring, key)
+    job_id = intent.job_id
+    hear(wiring, webhook(wiring, job_id, status="Pending", result=None))
+    (overtaken,) = attempts(wiring, job_id)
+    assert (overtaken.outcome, overtaken.task_id) == (AttemptOutcome.ACCEPTED, "task-1")
+    wiring.submit.record([(intent, ACCEPTED)])
+    before = written()
+    hear(wiring, webhook(wiring, job_id))
+    assert (job(wiring, job_id).status, written()) == (Status.STORING, before)
+    put(wiring, job_id, status=Status.GENERATING)
+    hear(wiring, webhook(wiring, job_id, cost=4))
+    assert attempts(wiring, job_id)[0].cost == Decimal(4)
 
 
 @pytest.mark.parametrize("start", [parked, given_up])

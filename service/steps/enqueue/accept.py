@@ -1,10 +1,11 @@
 """Enqueue: a caller's request becomes a committed job, or a clear answer why not.
 
 The 202 is given only after the commit. A repeat with the same Idempotency-Key finds the same job,
-before its pictures are looked at or stored again.
+before its pictures are stored again, and whatever would be said against it today.
 """
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -44,7 +45,8 @@ log = get_log(__name__)
 class Enqueued:
     """The job, and whether it was there before."""
 
-    row: Row[Any]
+    #: As documents show it; of a new one what was inserted, which is not read again.
+    row: Any
     replayed: bool
 
 
@@ -67,16 +69,19 @@ class Enqueue(Check):
             StorageUnavailable: a picture could not be stored; nothing was accepted.
             DatabaseUnavailable: nothing was accepted, or a repeat with the same key will find it.
         """
-        before = self._before(project_id, request)
-        if before is not None:
-            return before
-        checked = self.examine(
+        found = self.examine(
             project_id,
             request.model,
             request.input,
             provider=request.provider,
             callback_url=request.callback_url if request.callback_is_named else None,
-        ).whole(REFUSED)
+        )
+        # of all others the insert itself finds out whether they are repeats
+        if found.errors or (found.examined is not None and found.examined.handed):
+            before = self._before(project_id, request)
+            if before is not None:
+                return before
+        checked = found.whole(REFUSED)
         kept = self.inputs.keep(project_id, checked.cleaned, checked.examined)
         job_id = new_id()
         try:
@@ -176,15 +181,21 @@ class Enqueue(Check):
         self, project_id: UUID, request: JobRequest, model: Model, columns: dict[str, Any]
     ) -> Enqueued:
         with self.database.transaction() as tx:
-            row = add_job(tx, ACCEPTED, columns)
-            if row is None:
+            added = add_job(tx, ACCEPTED, columns)
+            if added is None:
                 return _replay(tx.first(_UNDER_KEY, _key_of(project_id, request)), request)
-            self.inputs.refer(tx, project_id, {"/input": (model, row.input)})
-            reserve(tx, project_id, [row.id], [row.cost_estimated])
+            self.inputs.refer(tx, project_id, {"/input": (model, columns["input"])})
+            reserve(tx, project_id, added, [columns["id"]], [columns["cost_estimated"]])
             tx.ring_after_commit(Message.SUBMIT)
             fault_point("enqueue.before_commit")
         fault_point("enqueue.after_commit")
-        log.info("job_enqueued", job_id=str(row.id), model=row.model, project_id=str(project_id))
+        log.info(
+            "job_enqueued",
+            job_id=str(columns["id"]),
+            model=model.name,
+            project_id=str(project_id),
+        )
+        row = SimpleNamespace(**{**_NEW, **columns, "created_at": added.created_at})
         return Enqueued(row, replayed=False)
 
 
@@ -211,6 +222,13 @@ def columns_of(request: JobRequest, checked: Checked) -> dict[str, Any]:
     }
 
 
+#: What no request decides of a job.
+_NEW = {
+    **dict.fromkeys(jobs.c.keys()),
+    "status": Status.QUEUED,
+    "attempt_count": 0,
+    "maybe_charged": False,
+}
 _UNDER_KEY = select(*jobs.c).where(
     jobs.c.project_id == bindparam("of_project"), jobs.c.idempotency_key == bindparam("key")
 )

@@ -25,7 +25,7 @@ from service.steps.enqueue.accept import ACCEPTED, columns_of
 from service.steps.enqueue.batch_check import BatchCheck
 from service.steps.enqueue.check import Checked
 from service.steps.enqueue.request import BatchRequest, JobRequest
-from service.steps.enqueue.reserve import reserve
+from service.steps.enqueue.reserve import limits_of, reserve
 from service.timeline import event_type
 
 log = get_log(__name__)
@@ -142,7 +142,8 @@ class Batches(BatchCheck):
                 for index, (row, one) in enumerate(zip(rows, checked, strict=True))
             }
             self.enqueue.inputs.refer(tx, project_id, inputs)
-            reserve(tx, project_id, job_ids, [row["cost_estimated"] for row in rows])
+            limits = limits_of(tx, project_id)
+            reserve(tx, project_id, limits, job_ids, [row["cost_estimated"] for row in rows])
             tx.ring_after_commit(Message.SUBMIT)
         log.info("batch_enqueued", batch_id=str(batch_id), jobs=len(rows))
         return EnqueuedBatch(batch, job_ids, replayed=False)

@@ -182,7 +182,12 @@ BUGS = (
             Edit(
                 'jobs.c.project_id == bindparam("of_project"), jobs.c.idempotency_key ==',
                 "jobs.c.idempotency_key ==",
-            )
+            ),
+            # the insert itself is scoped by the table
+            Edit(
+                "if found.errors or (found.examined is not None and found.examined.handed):",
+                "if request.idempotency_key:",
+            ),
         ],
         frozenset({Broken.UNANSWERED, Broken.LOST, Broken.DOUBLED}),
     ),
