@@ -7,8 +7,8 @@ caller: steps claim, act, and record.
 
 import select
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import psycopg
@@ -22,12 +22,9 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from service.errors import DatabaseUnavailable
 from service.messages import Message
 from service.patience import WORKERS, BoundedConnection, DatabaseSilent, Outage, Patience
+from service.shortcut import Parameters, run
 
 Ring = Callable[[Message], None]
-#: Values for a statement's parameters; a statement that is kept and run again costs half of one
-#: that is built anew.
-Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
-
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000
 #: The least that libpq takes; our own patience with a silent server may be shorter.
 CONNECT_TIMEOUT_SECONDS = 2
@@ -114,21 +111,19 @@ class Transaction:
 
     def execute(self, statement: Executable, parameters: Parameters = None) -> int:
         """Execute a statement, once for each set of parameters; return how many rows it touched."""
-        # without the option SQLAlchemy forgets the count of an INSERT and says -1, which is true
-        keep = {"preserve_rowcount": True}
-        return self._connection.execute(statement, parameters, execution_options=keep).rowcount
+        return run(self._connection, statement, parameters).rowcount
 
     def rows(self, statement: Executable, parameters: Parameters = None) -> list[Any]:
         """Return every row; statements here have a LIMIT of their own."""
-        return list(self._connection.execute(statement, parameters).all())
+        return list(run(self._connection, statement, parameters).all())
 
     def first(self, statement: Executable, parameters: Parameters = None) -> Any:  # noqa: ANN401 - a Row, by the statement's own columns
         """Return the first row, if there is one."""
-        return self._connection.execute(statement, parameters).first()
+        return run(self._connection, statement, parameters).first()
 
     def scalar(self, statement: Executable, parameters: Parameters = None) -> Any:  # noqa: ANN401 - a column's own type
         """Return the first column of the first row, or None."""
-        return self._connection.execute(statement, parameters).scalar()
+        return run(self._connection, statement, parameters).scalar()
 
 
 class Database:
@@ -150,12 +145,10 @@ class Database:
         could use the lanes' indexes. What people ask for is planned each time.
         """
         self._engine = connect(url, pool_size=pool_size, patience=patience, keeps_plans=keeps_plans)
-        self._looking = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._outage = Outage(patience)
         self._ring = ring
 
-    @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self) -> AbstractContextManager[Transaction]:
         """Commit what the block did, or nothing; then ring.
 
         Raises:
@@ -163,20 +156,27 @@ class Database:
                 that was during the commit, the rows may be there all the same: look them up by
                 id, never assume a rollback.
         """
-        with self._asking(self._engine) as tx:
-            yield tx
-            tx.commit()
-        for count in tx.counts:
-            count()
-        for message in tx.rings:
-            self._ring(message)
+        return self._asking(is_look=False)
+
+    def look(self) -> AbstractContextManager[Transaction]:
+        """Read something with one statement, which is a transaction of its own.
+
+        Raises:
+            DatabaseUnavailable: as for `transaction`.
+        """
+        return self._asking(is_look=True)
 
     @contextmanager
-    def _asking(self, engine: Engine) -> Iterator[Transaction]:
+    def _asking(self, *, is_look: bool) -> Iterator[Transaction]:
         try:
-            with self._outage.asking(), engine.connect() as connection:
+            with self._outage.asking(), self._engine.connect() as connection:
                 self._outage.ended()
-                yield Transaction(connection)
+                pooled: Any = connection.connection.driver_connection
+                pooled.stand_alone(each_statement=is_look)
+                tx = Transaction(connection)
+                yield tx
+                if not is_look:
+                    tx.commit()
         except (OperationalError, InterfaceError, PoolTimeoutError) as error:
             if isinstance(_cause(error), DatabaseSilent):
                 self._outage.began()
@@ -185,16 +185,10 @@ class Database:
             if error.connection_invalidated or isinstance(error.orig, ReadOnlySqlTransaction):
                 raise DatabaseUnavailable(_reason(error)) from error
             raise
-
-    @contextmanager
-    def look(self) -> Iterator[Transaction]:
-        """Read something with one statement, which is a transaction of its own.
-
-        Raises:
-            DatabaseUnavailable: as for `transaction`.
-        """
-        with self._asking(self._looking) as tx:
-            yield tx
+        for count in tx.counts:
+            count()
+        for message in tx.rings:
+            self._ring(message)
 
     def dispose(self) -> None:
         """Close every pooled connection."""

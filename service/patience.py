@@ -9,14 +9,15 @@ connection, and all others of its pool are replaced before they are used again.
 import math
 import threading
 import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen, PQGenConn
+from psycopg.pq import TransactionStatus
 from psycopg.waiting import Ready
 
 from service.errors import DatabaseUnavailable
@@ -75,10 +76,21 @@ WORKERS = Patience(
 class _Asking:
     """One transaction of the thread it belongs to, as far as its time goes."""
 
-    def __init__(self, patience: Patience) -> None:
+    __slots__ = ("_give_up_at", "_is_silent", "_outage", "_silence_seconds", "_token", "_turn")
+
+    def __init__(self, outage: "Outage", patience: Patience) -> None:
+        self._outage = outage
         self._silence_seconds = patience.silence_seconds
         self._give_up_at = time.monotonic() + patience.transaction_seconds
         self._is_silent = False
+
+    def __enter__(self) -> None:
+        self._turn = self._outage.admit()
+        self._token = _asking.set(self)
+
+    def __exit__(self, *_: object) -> None:
+        _asking.reset(self._token)
+        self._outage.pass_on(self._turn)
 
     def bounded(
         self, work: Generator[Wish, Ready | int, Found]
@@ -144,6 +156,18 @@ class BoundedConnection(psycopg.Connection[Any]):
             self.close()
             raise
 
+    def stand_alone(self, *, each_statement: bool) -> None:
+        """Make each statement from now on a transaction, or all until the next commit one.
+
+        Nothing is asked for that, and so there is nothing to wait for, as psycopg's setter does.
+        """
+        self._autocommit = each_statement
+
+    def rollback(self) -> None:
+        """Undo it, if there is anything: the pool asks for it whenever a connection comes back."""
+        if self.pgconn.transaction_status != TransactionStatus.IDLE:
+            super().rollback()
+
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
         asking = _asking.get()
@@ -159,20 +183,13 @@ class Outage:
         self._lock = threading.Lock()
         self._ask_again_at = 0.0
 
-    @contextmanager
-    def asking(self) -> Iterator[None]:
+    def asking(self) -> AbstractContextManager[None]:
         """Give the block's questions to the database an end.
 
         Raises:
             DatabaseUnavailable: it was silent a moment ago.
         """
-        turn = self._admit()
-        token = _asking.set(_Asking(self._patience))
-        try:
-            yield
-        finally:
-            _asking.reset(token)
-            self._pass_on(turn)
+        return _Asking(self, self._patience)
 
     def began(self) -> None:
         """Note that the database was silent just now."""
@@ -182,7 +199,7 @@ class Outage:
         """Note that it answers."""
         self._ask_again_at = 0.0
 
-    def _admit(self) -> float:
+    def admit(self) -> float:
         """Return until when the others go without; 0 if all may ask."""
         with self._lock:
             if not self._ask_again_at:
@@ -193,7 +210,7 @@ class Outage:
             self._ask_again_at = now + self._patience.silence_seconds
             return self._ask_again_at
 
-    def _pass_on(self, turn: float) -> None:
+    def pass_on(self, turn: float) -> None:
         """Let the next one ask if who had the turn found neither an answer nor silence.
 
         It was refused, or found no connection free: that says nothing to the others.
