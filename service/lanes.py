@@ -4,7 +4,7 @@ A step has three parts. *Claim* takes due rows in one short transaction. *Act* t
 with no transaction open, many at a time. *Record* writes what came of it in one transaction for all
 that have ended by then, so that one slow act never holds up the others.
 
-Under load it comes round at a pace that lets many rows share a transaction.
+Under load it waits a moment before each turn, so that many rows share a transaction.
 
 The thread looks when the lane is rung, when an act has ended, and every few seconds by itself: a
 worker whose broker is gone goes on at that pace.
@@ -22,7 +22,6 @@ from service.errors import DatabaseUnavailable
 from service.hands import Hands
 from service.logs import get_log
 from service.messages import Message
-from service.pace import Pace
 
 Claim = TypeVar("Claim")
 Outcome = TypeVar("Outcome")
@@ -32,13 +31,10 @@ RECORD_PATIENCE_SECONDS = 20.0
 RECORD_RETRY_SECONDS = 0.5
 #: A lane under load finds more work with every look; the others hear of it so often at most.
 RING_OTHERS_EVERY_SECONDS = 0.5
-#: How often a lane comes round at most, a few times at once after a rest.
-TURNS_PER_SECOND = 30.0
-TURNS_AT_ONCE = 10
 #: Who finds so much in one turn waits so long for more before the next: a transaction for ten rows
 #: costs little more than one for a single row.
 MANY = 3
-GATHER_SECONDS = 0.06
+GATHER_SECONDS = 0.1
 
 
 log = get_log(__name__)
@@ -98,7 +94,6 @@ class Lane(Generic[Claim, Outcome]):
         self._turns = 0
         self._hands = Hands(message.stage)
         self._gather_until = 0.0
-        self._pace = Pace(per_second=TURNS_PER_SECOND, at_once=TURNS_AT_ONCE)
         self._thread = threading.Thread(target=self._run, name=f"lane-{message.stage}", daemon=True)
 
     def start(self) -> None:
@@ -194,8 +189,7 @@ class Lane(Generic[Claim, Outcome]):
         rung = False
         try:
             item = self._ended.get(timeout=wait_seconds)
-            time.sleep(max(self._pace.wait_seconds, self._gather_until - time.monotonic()))
-            self._pace.count()
+            time.sleep(max(0.0, self._gather_until - time.monotonic()))
             found = 0
             while True:
                 found += 1
