@@ -209,8 +209,9 @@ BUGS = (
         "service/steps/submit/slips.py",
         [
             Edit(
-                "            for kind in _DEFINITE:\n",
-                "            for kind in (_BEGUN, *_DEFINITE):\n",
+                "            if name := self._said.pop(attempt_id, None):\n",
+                "            self.legacy.forget(_name(attempt_id, _BEGUN))\n"
+                "            if name := self._said.pop(attempt_id, None):\n",
             )
         ],
         _PAID_TWICE,
