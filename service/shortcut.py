@@ -24,7 +24,7 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 _KEEP = {"preserve_rowcount": True}
 #: A cursor knows how to write what its statement is given and to read what it answers, and is kept
 #: with its connection for the next run. It holds its last answer until then, if that is not large.
-FEW_ROWS = 100
+FEW_ROWS = 20
 #: As many statements as psycopg keeps prepared; the one that was not run for longest goes.
 MOST_CURSORS = 100
 

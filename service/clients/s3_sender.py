@@ -4,6 +4,7 @@ boto3's client takes twice the time to put a request together, and reads the bod
 it.
 """
 
+import io
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -19,7 +20,7 @@ from botocore.utils import get_environ_proxies
 #: Of a request: what its signer takes for the digest of the body.
 _SHA256 = "sha256"
 #: Each read and each send lets other threads have Python's lock, and waits to have it back.
-_BLOCK_BYTES = 1_048_576
+_BLOCK_BYTES = 262_144
 _ERROR_CODE = re.compile(r"<Code>([A-Za-z0-9._-]{1,100})</Code>")
 
 
@@ -59,7 +60,9 @@ class S3Sender:
             ClientError: S3 said no.
             BotoCoreError: it did not answer.
         """
-        request = AWSRequest("PUT", url, headers=dict(headers), data=_Blocks(body))
+        # what is in memory goes at once
+        data = body.getvalue() if isinstance(body, io.BytesIO) else _Blocks(body)
+        request = AWSRequest("PUT", url, headers=dict(headers), data=data)
         request.context[_SHA256] = sha256
         _Signer(credentials, "s3", region).add_auth(request)
         answer = self._session.send(request.prepare())

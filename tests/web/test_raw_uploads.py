@@ -84,7 +84,9 @@ def test_a_huge_upload_is_refused_before_it_comes(
 def test_what_was_cut_leaves_nothing_on_the_disk(
     web: GunicornProcess, bearer: str, web_environment: dict[str, str]
 ) -> None:
-    with web.connect() as connection:
-        connection.sendall(upload(bearer, RAW, "Content-Length: 1000000", body=PNG))
     spool = Path(web_environment["DARKROOM_HOME"]) / "spool" / "uploads"
-    wait_until(lambda: list(spool.iterdir()), lambda files: not files)
+    with web.connect() as connection:
+        half = PNG + bytes(3_000_000)
+        connection.sendall(upload(bearer, RAW, "Content-Length: 6000000", body=half))
+        wait_until(lambda: list(spool.glob("*")), bool)
+    wait_until(lambda: list(spool.glob("*")), lambda files: not files)
