@@ -26,10 +26,7 @@ def follow(
     assert job["status"] == "succeeded", job["error"]
     assert len(job["images"]) == 1
     assert job["upstream"]["task_id"] is not None
-    paid = [
-        line for line in simulator.ledger("accepted") if line["request"].get("prompt") == prompt
-    ]
-    assert len(paid) == 1
+    assert times_paid(simulator, prompt) == 1
     lines = service.request("GET", f"/v1/jobs/{job_id}/events").json()["data"]
     heard = next(line for line in lines if line["type"] == "job.storing")
     return service.timeline(job_id), heard["detail"]["heard_by"]
@@ -81,7 +78,4 @@ def test_a_job_whose_answer_was_lost_is_found_by_its_webhook_and_paid_once(
     simulator.set_fault(fault, match={"prompt_contains": prompt})
     job = service.ended(service.enqueue(input={"prompt": prompt, "width": 256, "height": 256}))
     assert job["status"] == "succeeded"
-    paid = [
-        line for line in simulator.ledger("accepted") if line["request"].get("prompt") == prompt
-    ]
-    assert len(paid) == 1
+    assert times_paid(simulator, prompt) == 1
