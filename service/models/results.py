@@ -144,9 +144,9 @@ class Delivery(Base):
             postgresql_where=text("status = 'pending'"),
         ),
         Index(
-            "ix_deliveries_given_up",
+            "ix_deliveries_exhausted",
             "project_id",
-            "id",
+            text("id DESC"),
             postgresql_where=text("status = 'exhausted'"),
         ),
         Index("ix_deliveries_listing", "project_id", text("id DESC")),
