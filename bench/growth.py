@@ -79,32 +79,32 @@ def main() -> None:
 def measured(home: Path, size: int, repeats: int) -> Found:
     """Fill servers of this size and measure all there is."""
     watch = Watch(repeats)
-    with served(home) as (wiring, engine), engine.connect() as plain:
+    with served(home) as (worker, web, engine), engine.connect() as plain:
         began = time.monotonic()
-        filled = fill(wiring, plain, size, lambda line: say(f"{size:,} {line}"))
+        filled = fill(web, plain, size, lambda line: say(f"{size:,} {line}"))
         tables = grown(plain)
         gigabytes = plain.exec_driver_sql(_GIGABYTES).scalar_one()
         say(f"{size:,} filled in {time.monotonic() - began:.0f} s, {gigabytes:.2f} GB")
         began = time.monotonic()
-        work, asking = Work(wiring, watch, filled, plain), Asking(wiring, watch, filled)
+        work, asking = Work(worker, watch, filled, plain), Asking(web, watch, filled)
         with watch.listening():
             for _ in range(OCCURRENCES):
                 work.lanes()
             asking.everything()
-            now_and_then(wiring, watch, filled, plain)
+            now_and_then(web, watch, filled, plain)
             work.letters()
             work.tail()
             for _ in range(OCCURRENCES):
                 work.by_time()
-            by_hand(wiring, watch, filled)
+            by_hand(web, watch, filled)
             work.refused()
         say(f"{size:,} measured in {time.monotonic() - began:.0f} s")
     return Found(size, watch.statements, tables, missed(watch.reached))
 
 
 @contextlib.contextmanager
-def served(home: Path) -> Iterator[tuple[Wiring, Engine]]:
-    """Yield a wiring over empty servers, and an engine that nobody watches."""
+def served(home: Path) -> Iterator[tuple[Wiring, Wiring, Engine]]:
+    """Yield a worker's wiring and a web's over empty servers, and an engine that nobody watches."""
     home.chmod(0o755)  # a server that must not be root reaches its data only through open doors
     with running(
         SeaweedFS(home / "s3", home / "s3.log", bucket="images"),
@@ -124,11 +124,15 @@ def served(home: Path) -> Iterator[tuple[Wiring, Engine]]:
         }
         alembic = [sys.executable, "-m", "alembic", "upgrade", "head"]
         subprocess.run(alembic, cwd=ROOT, check=True, capture_output=True)
-        wiring = Wiring(load_settings(), patience=PATIENT, ring=lambda _message: None)
+        worker, web = (
+            Wiring(load_settings(), patience=PATIENT, ring=lambda _message: None, keeps_plans=keeps)
+            for keeps in (True, False)
+        )
         engine = create_engine(found["DATABASE_URL"], isolation_level="AUTOCOMMIT")
-        yield wiring, engine
+        yield worker, web, engine
         engine.dispose()
-        wiring.close()
+        worker.close()
+        web.close()
 
 
 def say(line: str) -> None:

@@ -1,7 +1,8 @@
 """Measures the product's statements where they run: in its own transactions, before they do.
 
 Whatever a step is about to execute is first explained and undone again and again, with the step's
-own parameters, locks and rows; then it goes on as if nothing had been.
+own parameters, locks and rows; then it goes on as if nothing had been. A process that plans a
+statement once for all its parameters has that plan measured, and no other.
 """
 
 import re
@@ -14,6 +15,7 @@ from typing import Any
 
 import psycopg
 from growth_sites import here
+from psycopg import sql
 from sqlalchemy import Engine, event
 
 #: Of one occurrence of a statement, after one that warms the caches.
@@ -34,9 +36,32 @@ _PLAN = "ANALYZE, BUFFERS, SETTINGS"
 _LIST = re.compile(r"(%\(\w+\)s(?:::[\w\[\]]+)?)(?:, %\(\w+\)s(?:::[\w\[\]]+)?)+")
 WRITES = re.compile(r"\b(INSERT INTO|UPDATE|DELETE FROM)\b")
 _NUMBERED = re.compile(r"(_\d+)+\)s")
+_PARAMETER = re.compile(r"%\((\w+)\)s|%(%)")
 
 #: The top of a plan, and milliseconds of each run: executing, planning.
 Runs = tuple[Mapping[str, Any], list[float], list[float]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is explained: a statement, or the plan that a connection keeps of it."""
+
+    text: str
+    parameters: Mapping[str, Any] | None
+    #: What its own name stands for; empty for a statement that is planned each time.
+    kept: str = ""
+
+    @classmethod
+    def of(cls, raw: Any, text: str, parameters: Mapping[str, Any]) -> "Asked":  # noqa: ANN401 - psycopg's
+        """Return what a connection would run."""
+        if raw.execute("SHOW plan_cache_mode").fetchone()[0] != "force_generic_plan":
+            return cls(text, parameters)
+        names = list(dict.fromkeys(found[1] for found in _PARAMETER.finditer(text) if found[1]))
+        numbered = _PARAMETER.sub(
+            lambda found: f"${1 + names.index(found[1])}" if found[1] else "%", text
+        )
+        values = ", ".join(sql.Literal(parameters[name]).as_string(raw) for name in names)
+        return cls(f"EXECUTE kept{f'({values})' if values else ''}", None, numbered)
 
 
 @dataclass
@@ -123,14 +148,17 @@ class Watch:
         if len(found.costs) >= OCCURRENCES:
             return
         used = parameters[0] if is_many else parameters
+        raw = connection.connection.driver_connection
         try:
-            found.costs.append(self._cost(connection.connection.driver_connection, text, used))
+            found.costs.append(self._cost(raw, Asked.of(raw, text, used)))
         except psycopg.Error as error:
             found.failure = str(error).splitlines()[0]
 
-    def _cost(self, raw: Any, text: str, parameters: Any) -> Cost:  # noqa: ANN401 - psycopg's
-        top, executions, plannings = self._calm(raw, text, parameters)
-        plan = "\n".join(row[0] for row in _explained(raw, _PLAN, text, parameters))
+    def _cost(self, raw: Any, asked: Asked) -> Cost:  # noqa: ANN401 - psycopg's
+        writes = WRITES.search(asked.kept or asked.text)
+        repeats = min(self._repeats, REPEATS_OFWRITES) if writes else self._repeats
+        top, executions, plannings = _calm(raw, asked, repeats)
+        plan = "\n".join(row[0] for row in _explained(raw, _PLAN, asked))
         return Cost(
             statistics.median(executions),
             min(executions),
@@ -145,27 +173,25 @@ class Watch:
             },
         )
 
-    def _calm(self, raw: Any, text: str, parameters: Any) -> Runs:  # noqa: ANN401 - psycopg's
-        """Return the calmest of a few rounds."""
-        rounds: list[Runs] = []
-        repeats = self._repeats
-        if WRITES.search(text):
-            repeats = min(repeats, REPEATS_OFWRITES)
-        while len(rounds) < MOST_ROUNDS:
-            rounds.append(_round(raw, text, parameters, repeats))
-            _, executions, _ = rounds[-1]
-            if statistics.median(executions) <= CALM * min(executions):
-                break
-        return min(rounds, key=lambda one: statistics.median(one[1]))
+
+def _calm(raw: Any, asked: Asked, repeats: int) -> Runs:  # noqa: ANN401 - psycopg's
+    """Return the calmest of a few rounds."""
+    rounds: list[Runs] = []
+    while len(rounds) < MOST_ROUNDS:
+        rounds.append(_round(raw, asked, repeats))
+        _, executions, _ = rounds[-1]
+        if statistics.median(executions) <= CALM * min(executions):
+            break
+    return min(rounds, key=lambda one: statistics.median(one[1]))
 
 
-def _round(raw: Any, text: str, parameters: Any, repeats: int) -> Runs:  # noqa: ANN401 - psycopg's
+def _round(raw: Any, asked: Asked, repeats: int) -> Runs:  # noqa: ANN401 - psycopg's
     """Return the plan's top, and how long executing and planning took each time."""
     executions, plannings = [], []
     give_up_at = time.monotonic() + MOST_SECONDS
     top: Mapping[str, Any] = {}
     for number in range(1 + repeats):
-        figures = _explained(raw, _FIGURES, text, parameters)[0][0][0]
+        figures = _explained(raw, _FIGURES, asked)[0][0][0]
         top = figures["Plan"]
         if number:
             executions.append(figures["Execution Time"])
@@ -180,10 +206,14 @@ def normal(text: str) -> str:
     return _NUMBERED.sub(")s", _LIST.sub(r"\1, ...", text))
 
 
-def _explained(raw: Any, options: str, text: str, parameters: Any) -> Sequence[Any]:  # noqa: ANN401 - psycopg's
+def _explained(raw: Any, options: str, asked: Asked) -> Sequence[Any]:  # noqa: ANN401 - psycopg's
     with raw.transaction(force_rollback=True):
-        asked = raw.cursor().execute(f"EXPLAIN ({options}) {text}", parameters, prepare=False)
-        found: Sequence[Any] = asked.fetchall()
+        if asked.kept:
+            raw.execute(f"PREPARE kept AS {asked.kept}".encode())
+        said = f"EXPLAIN ({options}) {asked.text}".encode()
+        found: Sequence[Any] = raw.execute(said, asked.parameters, prepare=False).fetchall()
+        if asked.kept:
+            raw.execute("DEALLOCATE kept")
         return found
 
 

@@ -35,7 +35,7 @@ PING_AFTER_SECONDS = 0.2
 
 def connect(url: str, *, pool_size: int, patience: Patience, keeps_plans: bool) -> Engine:
     """Return an engine that connects on first use, so that it is never shared by a fork."""
-    plans = "auto" if keeps_plans else "force_custom_plan"
+    plans = "force_generic_plan" if keeps_plans else "force_custom_plan"
     options = (
         f"-c statement_timeout={patience.statement_timeout_ms}"
         f" -c lock_timeout={patience.lock_timeout_ms}"
@@ -49,6 +49,8 @@ def connect(url: str, *, pool_size: int, patience: Patience, keeps_plans: bool) 
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=patience.pool_timeout_seconds,
+        # the one that was used last has its statements prepared and planned, and needs no question
+        pool_use_lifo=True,
         # prompts and secrets are parameters, and errors are logged
         hide_parameters=True,
         connect_args={

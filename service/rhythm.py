@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import and_, extract, select
 
+from service.constants import constant
 from service.database import Database
 from service.logs import get_log
 from service.models import Attempt, HeardBy, jobs
@@ -95,7 +96,10 @@ class Rhythm:
     def _read(self, before: Learned) -> Learned:
         # attempts, not jobs: of those the newest may all be waiting in the queue
         latest = (
-            select(Attempt.job_id, Attempt.number).order_by(Attempt.id.desc()).limit(LATEST).cte()
+            select(Attempt.job_id, Attempt.number)
+            .order_by(Attempt.id.desc())
+            .limit(constant(LATEST))
+            .cte()
         )
         mine = and_(jobs.c.id == latest.c.job_id, jobs.c.attempt_count == latest.c.number)
         waited = extract("epoch", jobs.c.generated_at - jobs.c.submitted_at)

@@ -11,6 +11,7 @@ from typing import Protocol
 from sqlalchemy import Float, bindparam, func, select, update
 
 from service.clock import seconds
+from service.constants import constant
 from service.database import Database
 from service.errors import AddressForbidden, DatabaseUnavailable, TransientError
 from service.faults import fault_point
@@ -231,11 +232,11 @@ class Deliver:
 _LATE = (
     select(Delivery.id)
     .where(
-        Delivery.status == DeliveryStatus.PENDING,
+        Delivery.status == constant(DeliveryStatus.PENDING),
         Delivery.due_at <= func.now(),
         Delivery.began_at <= func.now() - seconds(bindparam("longest_seconds", type_=Float)),
     )
-    .limit(EXPIRED_AT_A_TIME)
+    .limit(constant(EXPIRED_AT_A_TIME))
     .with_for_update(skip_locked=True)
     .cte()
 )

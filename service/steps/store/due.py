@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    exists,
     func,
     or_,
     select,
@@ -39,6 +40,11 @@ HOPELESS_AFTER_SECONDS = 600.0
 _DIES_AT = jobs.c.result_expires_at
 _IS_ALIVE = jobs.c.result_expires_at > func.now()
 _UNKEPT = jobs.c.kept_by.is_(None)
+_QUEUED = jobs.alias("queued")
+#: Whether anybody may want the slots that these jobs have given back.
+_SUBMIT_WAITS = exists().where(
+    _QUEUED.c.status == constant(Status.QUEUED), _QUEUED.c.due_at <= func.now()
+)
 
 
 @cache
@@ -70,6 +76,7 @@ def claim(*, is_well: bool) -> Executable:
             (func.now() >= _DIES_AT).label("over"),
             (func.now() - seconds(HOPELESS_AFTER_SECONDS) >= _DIES_AT).label("hopeless"),
             or_(~_UNKEPT, jobs.c.deaths > constant(0)).label("rationed"),
+            _SUBMIT_WAITS.label("submit_waits"),
         )
     )
 

@@ -76,8 +76,9 @@ class Store:
             rows = tx.rows(claim(is_well=self.bring.vitals.bucket_is_well), wanted)
             spared = poison.spare(tx, self.moves, rows)
             if rows:
-                # each has given its slot back
-                tx.ring_after_commit(Message.SUBMIT)
+                if rows[0].submit_waits:
+                    # each has given its slot back
+                    tx.ring_after_commit(Message.SUBMIT)
                 fault_point("store.before_claim_commit")
         self.deaths.suspects.update(row.id for row in spared if row.deaths)
         if rows:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, exists, func, literal, select, update
 
 from service.clock import seconds
+from service.constants import constant
 from service.database import Transaction
 from service.models import Pulse, jobs
 from service.pulses import beat
@@ -57,7 +58,7 @@ class GraceClock:
     def _put_off(self, tx: Transaction, lost_time: Any) -> None:  # noqa: ANN401 - an interval
         waiting = (
             select(jobs.c.id)
-            .where(jobs.c.status == Status.UNCONFIRMED)
+            .where(jobs.c.status == constant(Status.UNCONFIRMED))
             # who holds a row is moving it
             .with_for_update(skip_locked=True)
             .cte()

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Exists, Row, exists, func, select, update
 
 from service import gate
+from service.constants import constant
 from service.database import Database, Transaction
 from service.faults import fault_point
 from service.generation import Catalogue
@@ -47,7 +48,7 @@ def due(message: Message) -> Exists:
             return _due_job(Status.STORING)
         case Message.DELIVER:
             return exists().where(
-                Delivery.status == DeliveryStatus.PENDING, Delivery.due_at <= func.now()
+                Delivery.status == constant(DeliveryStatus.PENDING), Delivery.due_at <= func.now()
             )
         case _:
             return exists().where(Image.due_at <= func.now())
@@ -152,8 +153,8 @@ class Sweep:
     def _fail_expired(self, tx: Transaction) -> None:
         expired = (
             select(jobs.c.id, jobs.c.resubmitted)
-            .where(jobs.c.status == Status.QUEUED, jobs.c.expires_at <= func.now())
-            .limit(BATCH)
+            .where(jobs.c.status == constant(Status.QUEUED), jobs.c.expires_at <= func.now())
+            .limit(constant(BATCH))
             .with_for_update(skip_locked=True)
         )
         for row in tx.rows(expired):
@@ -170,11 +171,11 @@ class Sweep:
             stranded = (
                 select(jobs.c.id)
                 .where(
-                    jobs.c.status == Status.QUEUED,
+                    jobs.c.status == constant(Status.QUEUED),
                     jobs.c.provider.in_(self.retired_providers),
                     jobs.c.model.in_(served),
                 )
-                .limit(BATCH)
+                .limit(constant(BATCH))
                 .with_for_update(skip_locked=True)
                 .cte()
             )
@@ -197,8 +198,8 @@ class Sweep:
                 jobs.c.on_unconfirmed,
                 jobs.c.resubmitted,
             )
-            .where(jobs.c.status == status, jobs.c.due_at <= func.now())
-            .limit(BATCH)
+            .where(jobs.c.status == constant(status), jobs.c.due_at <= func.now())
+            .limit(constant(BATCH))
             # who holds a row is moving it: the sweep neither waits nor closes a circle of waits
             .with_for_update(skip_locked=True)
         )
@@ -212,4 +213,4 @@ class Sweep:
 
 
 def _due_job(status: Status) -> Exists:
-    return exists().where(jobs.c.status == status, jobs.c.due_at <= func.now())
+    return exists().where(jobs.c.status == constant(status), jobs.c.due_at <= func.now())
