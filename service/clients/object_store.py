@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import io
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -12,6 +13,8 @@ from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import HTTPError
 
 from service.clients.s3_sender import S3Sender
 from service.errors import ObjectRefused, StorageUnavailable
@@ -29,6 +32,8 @@ _PROBE = b"Darkroom tries whether S3 takes bytes.\n"
 _CACHE_CONTROL = "private, max-age=31536000, immutable"
 _CONNECTIONS = 32
 _CHECKSUM = "x-amz-checksum-sha256"
+#: S3 did not answer, or could not be asked.
+_NO_ANSWER = (BotoCoreError, HTTPError)
 #: Errors of S3's that say nothing about the bucket (S3 API reference, list of error codes).
 _ABOUT_THE_OBJECT = frozenset(
     {
@@ -128,19 +133,12 @@ class ObjectStore:
             **{f"x-amz-meta-{name}": value for name, value in metadata.items()},
         }
         try:
-            answer = self._sender.put(
-                self._url(self.bucket, key),
-                body,
-                headers,
-                sha256=sha256,
-                credentials=self._credentials,
-                region=self._client.meta.region_name,
-            )
-            confirmed = answer.get(_CHECKSUM) or self._head_checksum(key, size_bytes)
+            answer = self._send("PUT", self.bucket, key, headers=headers, body=body, sha256=sha256)
+            confirmed = answer.headers.get(_CHECKSUM) or self._head_checksum(key, size_bytes)
         except ClientError as error:
             kind = ObjectRefused if _code(error) in _ABOUT_THE_OBJECT else StorageUnavailable
             raise kind(_reason("put", error)) from error
-        except BotoCoreError as error:
+        except _NO_ANSWER as error:
             raise StorageUnavailable(_reason("put", error)) from error
         if confirmed != checksum:
             raise StorageUnavailable("S3 does not show the checksum that was sent")
@@ -149,19 +147,16 @@ class ObjectStore:
         """Store a small derived object.
 
         Raises:
-            StorageUnavailable: as for `put_file`.
+            StorageUnavailable: as for `put`.
         """
-        try:
-            self._client.put_object(
-                Bucket=self.bucket,
-                Key=key,
-                Body=body,
-                ContentType=content_type,
-                CacheControl=_CACHE_CONTROL,
-                ChecksumSHA256=_in_base64(hashlib.sha256(body).digest()),
-            )
-        except (BotoCoreError, ClientError) as error:
-            raise StorageUnavailable(_reason("put", error)) from error
+        self.put(
+            key,
+            io.BytesIO(body),
+            size_bytes=len(body),
+            sha256=hashlib.sha256(body).hexdigest(),
+            content_type=content_type,
+            metadata={},
+        )
 
     def get(self, bucket: str, key: str) -> bytes:
         """Return an object's bytes.
@@ -171,12 +166,12 @@ class ObjectStore:
             StorageUnavailable: S3 did not answer.
         """
         try:
-            return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            return self._send("GET", bucket, key).data
         except ClientError as error:
             if _code(error) in {"NoSuchKey", "404", "NoSuchBucket"}:
                 raise FileNotFoundError(key) from error
             raise StorageUnavailable(_reason("get", error)) from error
-        except BotoCoreError as error:
+        except _NO_ANSWER as error:
             raise StorageUnavailable(_reason("get", error)) from error
 
     def delete(self, bucket: str, key: str) -> None:
@@ -243,6 +238,15 @@ class ObjectStore:
             self._probing_client.put_object(Bucket=self.bucket, Key=key, Body=_PROBE)
         except (BotoCoreError, ClientError) as error:
             raise StorageUnavailable(_reason("put", error)) from error
+
+    def _send(self, method: str, bucket: str, key: str, **said: Any) -> BaseHTTPResponse:  # noqa: ANN401 - the sender's own
+        return self._sender.send(
+            method,
+            self._url(bucket, key),
+            credentials=self._credentials,
+            region=self._client.meta.region_name,
+            **said,
+        )
 
     def _url(self, bucket: str, key: str) -> str:
         return f"{self._endpoint}/{quote(bucket)}/{quote(key)}"

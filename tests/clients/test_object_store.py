@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import ssl
 import time
 import tracemalloc
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from uuid import uuid4
 
 import boto3
 import pytest
+import trustme
 import urllib3
 from botocore.config import Config
 from fakes.scripted_peer import Script, ScriptedPeer, answer
@@ -167,6 +169,59 @@ def test_where_the_answer_says_nothing_a_head_is_asked_for_checksum_and_size(
             with pytest.raises(StorageUnavailable, match="checksum"):
                 careful.put_file("k", spooled, "image/png", {})
     assert [one.split(b" ")[0] for one in peer.requests] == [b"PUT", b"HEAD"]
+
+
+def test_a_name_is_asked_of_the_proxy_that_the_environment_names(
+    store: ObjectStore, spooled: Spooled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirmed = http(200, b"x-amz-checksum-sha256: " + CONFIRMED)
+    with ScriptedPeer(confirmed) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://s3.test")
+        monkeypatch.setenv("HTTP_PROXY", f"http://user:word@127.0.0.1:{proxy.port}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        ObjectStore("images", timeout_seconds=TIMEOUT_SECONDS).put_file(
+            "k", spooled, "image/png", {}
+        )
+    (asked,) = proxy.requests
+    assert asked.startswith(b"PUT http://s3.test/images/k ")
+    assert b"\r\nProxy-Authorization: Basic dXNlcjp3b3Jk\r\n" in asked
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
+def test_only_an_authority_of_the_environment_or_of_all_vouches_for_s3(
+    store: ObjectStore,
+    spooled: Spooled,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    *,
+    known: bool,
+) -> None:
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    bundle = tmp_path / "authorities.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    if known:
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
+    confirmed = http(200, b"x-amz-checksum-sha256: " + CONFIRMED)
+    with ScriptedPeer(confirmed, tls=context) as peer:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", peer.url)
+        one = ObjectStore("images", timeout_seconds=TIMEOUT_SECONDS)
+        if known:
+            one.put_file("k", spooled, "image/png", {})
+        else:
+            with pytest.raises(StorageUnavailable, match="SSLError"):
+                one.put_file("k", spooled, "image/png", {})
+    assert len(peer.requests) == known
+
+
+def test_an_object_that_comes_cut_short_is_not_taken_for_whole(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = answer(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\nfour")
+    with ScriptedPeer(cut) as peer:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", peer.url)
+        with pytest.raises(StorageUnavailable):
+            ObjectStore("images", timeout_seconds=TIMEOUT_SECONDS).get("images", "k")
 
 
 def test_a_silent_server_holds_nobody_up_for_long(
