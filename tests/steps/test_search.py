@@ -11,7 +11,7 @@ from sqlalchemy import Row, insert, text, update
 from service.keys import NewKey
 from service.models import ImageTag, Size, images
 from service.steps.browse import COUNTED, ImageFilter
-from service.steps.browse.search import FIRST_STEPS, MORE_STEPS
+from service.steps.browse.search import FIRST_STEPS, LOOK, LOOK_BY_ID, MORE_STEPS
 from service.wiring import Wiring
 
 #: More than a page looks at.
@@ -95,6 +95,41 @@ def test_what_no_index_finds_is_found_page_by_page(
     first, second = walked(wiring, owner, only)
     assert first == ([], True)
     assert ([row.id for row in second[0]], second[1]) == ([wanted], False)
+
+
+@pytest.mark.parametrize(
+    ("only", "look"),
+    [
+        (ImageFilter(is_favourite=False, model="flux-2-max"), LOOK),
+        (ImageFilter(tag="one", model="flux-2-max"), LOOK_BY_ID),
+    ],
+)
+def test_nothing_is_lost_or_shown_twice_where_one_look_ends_and_the_next_begins(
+    wiring: Wiring, owner: UUID, only: ImageFilter, look: int
+) -> None:
+    with wiring.database.transaction() as tx:
+        tagged = "INSERT INTO image_tags SELECT id, project_id, 'one' FROM images"
+        tx.execute(text(tagged))
+    # the last that the first look sees, the first of the second, and the last of that
+    places = (look, look + 1, 2 * look)
+    wanted = [change(wiring, MANY + 1 - place, model="flux-2-max") for place in places]
+    found = [row.id for rows, _ in walked(wiring, owner, only) for row in rows]
+    assert found == wanted
+    assert [[row.id for row in rows] for rows, _ in walked(wiring, owner, only, 1)][:3] == [
+        [one] for one in wanted
+    ]
+
+
+def test_a_rare_text_with_more_is_found_however_many_hold_it(wiring: Wiring, owner: UUID) -> None:
+    with wiring.database.transaction() as tx:
+        rare = "UPDATE images SET prompt = 'a gold coin' WHERE id <= CAST(:id AS uuid)"
+        tx.execute(text(rare), {"id": UUID(int=LOOK_BY_ID + 10)})
+    wanted = [change(wiring, number, is_favourite=True) for number in (12, 11, 10, 1)]
+    only = ImageFilter(prompt_contains="gold coin", model="flux-2-pro", is_favourite=False)
+    found = [row.id for rows, _ in walked(wiring, owner, only) for row in rows]
+    assert len(found) == LOOK_BY_ID + 10 - len(wanted)
+    only = ImageFilter(prompt_contains="gold coin", model="flux-2-pro", is_favourite=True)
+    assert [row.id for rows, _ in walked(wiring, owner, only) for row in rows] == wanted
 
 
 def test_filters_together_leave_what_each_of_them_would(wiring: Wiring, key: NewKey) -> None:
