@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from factories import project_id
+from fakes.many_images import many_images
 from sqlalchemy import Row, insert, text, update
 
 from service.keys import NewKey
@@ -16,27 +17,13 @@ from service.wiring import Wiring
 
 #: More than a page looks at.
 MANY = FIRST_STEPS + MORE_STEPS + 500
-_MANY = """
-    WITH made AS (
-        INSERT INTO jobs (id, project_id, status, model, input, metadata, priority,
-            request_sha256, callback_events, provider)
-        SELECT lpad(to_hex(number), 32, '0')::uuid, :project, 'succeeded', 'flux-2-pro', '{}',
-            '{}', 1, '\\x00', '{}', 'simulator'
-        FROM generate_series(1, :many) number)
-    INSERT INTO images (id, project_id, job_id, bucket, key, content_type, width, height, bytes,
-        sha256, model, prompt, due_at)
-    SELECT lpad(to_hex(number), 32, '0')::uuid, :project, lpad(to_hex(number), 32, '0')::uuid,
-        'images', 'k', 'image/png', 256, 256, 1, '0', 'flux-2-pro', 'a fox', NULL
-    FROM generate_series(1, :many) number
-"""
 
 
 @pytest.fixture
 def owner(wiring: Wiring, key: NewKey) -> UUID:
     """The project `default`, with many images; the ids are their numbers."""
     owner = project_id(wiring, key)
-    with wiring.database.transaction() as tx:
-        tx.execute(text(_MANY), {"project": owner, "many": MANY})
+    many_images(wiring, owner, MANY)
     return owner
 
 
@@ -134,8 +121,7 @@ def test_all_that_hold_a_rare_text_are_looked_at(wiring: Wiring, owner: UUID) ->
 def test_filters_together_leave_what_each_of_them_would(wiring: Wiring, key: NewKey) -> None:
     owner = project_id(wiring, key)
     kinds = list(product(("a fox", "a gull"), ("one", "two"), (256, 2000), (True, False)))
-    with wiring.database.transaction() as tx:
-        tx.execute(text(_MANY), {"project": owner, "many": len(kinds)})
+    many_images(wiring, owner, len(kinds))
     for number, (prompt, model, width, is_loved) in enumerate(kinds, 1):
         image_id = change(
             wiring, number, prompt=prompt, model=model, width=width, height=width,
