@@ -137,13 +137,13 @@ class Search:
             seen = select(*images.c).where(led_to).order_by(images.c.id.desc())
         else:
             seen = ids.with_only_columns(*images.c)
-        image = seen.limit(steps).subquery("images")
+        is_last = images.c.id == ids.offset(steps - 1).limit(1).scalar_subquery()
+        image = seen.add_columns(is_last.label("last")).limit(steps).subquery("images")
         is_wanted = and_(true(), *self._looked_up(image.c))
-        is_last = image.c.id == ids.offset(steps - 1).limit(1).scalar_subquery()
         return (
             # the tags of those that are shown, not of all that are looked at
-            select(image, tags_of(image.c.id), is_wanted.label("wanted"), is_last.label("last"))
-            .where(or_(is_wanted, is_last))
+            select(image, tags_of(image.c.id), is_wanted.label("wanted"))
+            .where(or_(is_wanted, image.c.last))
             .order_by(*newest_first(image.c))
             .limit(limit + 1)
         )
