@@ -250,3 +250,12 @@ class FluxWebhook(Base):
     body: Mapped[bytes] = mapped_column(LargeBinary)
     #: What came of it: moved, unchanged, progress, unmatched, unreadable.
     effect: Mapped[str]
+
+    __table_args__ = (
+        # after a restore they are counted; else there are hardly any
+        Index(
+            "ix_flux_webhooks_unmatched",
+            "attempt_id",
+            postgresql_where=text("effect = 'unmatched'"),
+        ),
+    )

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, extract, func, literal, select, union_all
+from sqlalchemy import exists, extract, func, literal, select, true, union_all
 
 from service.clock import seconds
+from service.constants import constant
 from service.database import Database
 from service.messages import Message
 from service.models import (
@@ -20,6 +21,7 @@ from service.models import (
     images,
     jobs,
 )
+from service.owed import owed_hosts
 from service.pulses import SWEEP_PULSE
 from service.states import HOLDS_SLOT, TERMINAL, Status
 from service.vitals import RECEIVER_PULSE
@@ -111,12 +113,35 @@ class Watch:
         )
 
 
-_LANES: dict[Message, tuple[Any, ColumnElement[bool]]] = {
-    Message.SUBMIT: (jobs.c.due_at, jobs.c.status == Status.QUEUED),
-    Message.POLL: (jobs.c.due_at, jobs.c.status == Status.GENERATING),
-    Message.STORE: (jobs.c.due_at, jobs.c.status == Status.STORING),
-    Message.DELIVER: (Delivery.due_at, Delivery.status == DeliveryStatus.PENDING),
-    Message.DERIVE: (images.c.due_at, images.c.due_at.is_not(None)),
+def _first_of_each_host() -> Any:  # noqa: ANN401 - a Select
+    """Select when a callback is due next to each host: of one that is away many may wait."""
+    hosts = owed_hosts()
+    first = (
+        select(Delivery.due_at)
+        .where(
+            Delivery.status == constant(DeliveryStatus.PENDING),
+            Delivery.project_id == hosts.c.project_id,
+            Delivery.origin == hosts.c.origin,
+        )
+        .order_by(Delivery.due_at)
+        .limit(1)
+        .lateral()
+    )
+    return select(first.c.due_at).select_from(hosts).join(first, true())
+
+
+def _in(status: Status) -> Any:  # noqa: ANN401 - a Select
+    return select(jobs.c.due_at).where(jobs.c.status == status)
+
+
+#: What each lane has before it, or the first of it.
+_LANES: dict[Message, Any] = {
+    # only these have neither a bound of their own nor an index that begins with their due time
+    Message.SUBMIT: _in(Status.QUEUED).limit(COUNTED_JOBS),
+    Message.POLL: _in(Status.GENERATING),
+    Message.STORE: _in(Status.STORING),
+    Message.DELIVER: _first_of_each_host(),
+    Message.DERIVE: select(images.c.due_at).where(images.c.due_at.is_not(None)),
 }
 
 
@@ -144,11 +169,7 @@ def _count(states: list[Status]) -> Any:  # noqa: ANN401 - a Select
 
 
 def _oldest(lane: Message) -> Any:  # noqa: ANN401 - a Select
-    due_at, waiting = _LANES[lane]
-    rows = select(due_at.label("due_at")).where(waiting)
-    # only these have neither a bound of their own nor an index that begins with their due time
-    few = (rows.limit(COUNTED_JOBS) if lane is Message.SUBMIT else rows).subquery()
-    age = _age(func.min(few.c.due_at))
+    age = _age(func.min(_LANES[lane].subquery().c.due_at))
     return select(literal(lane.stage).label("lane"), age.label("age"))
 
 

@@ -6,37 +6,24 @@ from uuid import UUID
 
 import pytest
 from factories import project_id
+from fakes.many_images import many_images
 from sqlalchemy import Row, insert, text, update
 
 from service.keys import NewKey
 from service.models import ImageTag, Size, images
 from service.steps.browse import COUNTED, ImageFilter
-from service.steps.browse.search import FIRST_STEPS, MORE_STEPS
+from service.steps.browse.search import FIRST_STEPS, LOOK, LOOK_BY_ID, MORE_STEPS
 from service.wiring import Wiring
 
 #: More than a page looks at.
 MANY = FIRST_STEPS + MORE_STEPS + 500
-_MANY = """
-    WITH made AS (
-        INSERT INTO jobs (id, project_id, status, model, input, metadata, priority,
-            request_sha256, callback_events, provider)
-        SELECT lpad(to_hex(number), 32, '0')::uuid, :project, 'succeeded', 'flux-2-pro', '{}',
-            '{}', 1, '\\x00', '{}', 'simulator'
-        FROM generate_series(1, :many) number)
-    INSERT INTO images (id, project_id, job_id, bucket, key, content_type, width, height, bytes,
-        sha256, model, prompt, due_at)
-    SELECT lpad(to_hex(number), 32, '0')::uuid, :project, lpad(to_hex(number), 32, '0')::uuid,
-        'images', 'k', 'image/png', 256, 256, 1, '0', 'flux-2-pro', 'a fox', NULL
-    FROM generate_series(1, :many) number
-"""
 
 
 @pytest.fixture
 def owner(wiring: Wiring, key: NewKey) -> UUID:
     """The project `default`, with many images; the ids are their numbers."""
     owner = project_id(wiring, key)
-    with wiring.database.transaction() as tx:
-        tx.execute(text(_MANY), {"project": owner, "many": MANY})
+    many_images(wiring, owner, MANY)
     return owner
 
 
@@ -97,11 +84,44 @@ def test_what_no_index_finds_is_found_page_by_page(
     assert ([row.id for row in second[0]], second[1]) == ([wanted], False)
 
 
+@pytest.mark.parametrize(
+    ("only", "look"),
+    [
+        (ImageFilter(is_favourite=False, model="flux-2-max"), LOOK),
+        (ImageFilter(tag="one", model="flux-2-max"), LOOK_BY_ID),
+    ],
+)
+def test_nothing_is_lost_or_shown_twice_where_one_look_ends_and_the_next_begins(
+    wiring: Wiring, owner: UUID, only: ImageFilter, look: int
+) -> None:
+    with wiring.database.transaction() as tx:
+        tagged = "INSERT INTO image_tags SELECT id, project_id, 'one' FROM images"
+        tx.execute(text(tagged))
+    # the last that the first look sees, the first of the second, and the last of that
+    places = (look, look + 1, 2 * look)
+    wanted = [change(wiring, MANY + 1 - place, model="flux-2-max") for place in places]
+    found = [row.id for rows, _ in walked(wiring, owner, only) for row in rows]
+    assert found == wanted
+    assert [[row.id for row in rows] for rows, _ in walked(wiring, owner, only, 1)][:3] == [
+        [one] for one in wanted
+    ]
+
+
+def test_all_that_hold_a_rare_text_are_looked_at(wiring: Wiring, owner: UUID) -> None:
+    with wiring.database.transaction() as tx:
+        rare = "UPDATE images SET prompt = 'a gold coin', is_favourite = true WHERE id <= :id"
+        tx.execute(text(rare), {"id": UUID(int=LOOK_BY_ID + 10)})
+    # no index finds what is no favourite
+    wanted = [change(wiring, number, is_favourite=False) for number in (300, 11, 10, 1)]
+    only = ImageFilter(prompt_contains="gold coin", is_favourite=False)
+    ((rows, is_cut),) = walked(wiring, owner, only)
+    assert ([row.id for row in rows], is_cut) == (wanted, False)
+
+
 def test_filters_together_leave_what_each_of_them_would(wiring: Wiring, key: NewKey) -> None:
     owner = project_id(wiring, key)
     kinds = list(product(("a fox", "a gull"), ("one", "two"), (256, 2000), (True, False)))
-    with wiring.database.transaction() as tx:
-        tx.execute(text(_MANY), {"project": owner, "many": len(kinds)})
+    many_images(wiring, owner, len(kinds))
     for number, (prompt, model, width, is_loved) in enumerate(kinds, 1):
         image_id = change(
             wiring, number, prompt=prompt, model=model, width=width, height=width,

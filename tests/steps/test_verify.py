@@ -1,9 +1,13 @@
 """`darkroom verify`: what the bucket lost or changed is found."""
 
+from uuid import UUID
+
 import pytest
 from cli.command_line import CommandLine
 from cli.working import stored_images
-from sqlalchemy import Row, select
+from factories import project_id
+from fakes.many_images import many_images
+from sqlalchemy import Row, delete, select
 
 from service.ids import Kind, public_id
 from service.keys import NewKey
@@ -58,6 +62,24 @@ def test_a_sound_bucket_passes_and_a_sample_reads_no_more_than_asked(
     done = operator("verify", "--sample", "2", "--json")
     assert (done.code, done.json) == (0, {"checked": 2, "wrong": []})
     assert len(list(wiring.verify.run(9, 4))) == 3
+
+
+def test_a_sample_is_of_all_images_and_has_its_number_however_few_are_left(
+    wiring: Wiring, key: NewKey
+) -> None:
+    many_images(wiring, project_id(wiring, key), 5000)
+    drawn = [
+        UUID(hex=image.image_id.partition("_")[2]).int
+        for _ in range(20)
+        for image in wiring.verify.run(5, 4)
+    ]
+    assert len(drawn) == 100
+    assert len(set(drawn)) > 80
+    assert {number // 1000 for number in drawn} >= {0, 1, 2, 3, 4}
+    with wiring.database.transaction() as tx:
+        tx.execute(delete(images).where(images.c.id > UUID(int=3)))
+    for _ in range(20):
+        assert len(list(wiring.verify.run(2, 4))) == 2
 
 
 def test_a_wrong_secret_is_no_missing_image(

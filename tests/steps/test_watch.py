@@ -1,11 +1,14 @@
 """Watch: what /readyz and /metrics say comes from the tables and is right."""
 
+from datetime import timedelta
+
 import pytest
 from factories import ACCEPTED, ago, enqueue, put
 from sqlalchemy import Engine, event, update
+from steps.owing import owed
 
 from service.keys import NewKey
-from service.models import Gate
+from service.models import Delivery, Gate
 from service.states import TERMINAL, Status
 from service.steps import watch
 from service.upstream import Refused
@@ -61,7 +64,18 @@ def test_of_a_long_queue_no_more_is_read_than_some_thousand_jobs(
     assert health.live_jobs["queued"] == 2
     assert 29 < health.oldest_due_seconds["submit"] < 40
     (oldest,) = (one for one in statements if "lane" in one)
-    assert "LIMIT" in oldest
+    _, submit, *_ = oldest.split("AS lane")
+    assert "LIMIT" in submit
+
+
+def test_of_callbacks_the_oldest_of_any_host_is_told(wiring: Wiring, key: NewKey) -> None:
+    for place, due_at in enumerate((ago(-60), ago(10), ago(30), ago(-90))):
+        for later in (timedelta(0), timedelta(minutes=1)):
+            job_id = owed(wiring, key, f"http://127.0.0.1:{place + 1}/hook")
+            with wiring.database.transaction() as tx:
+                mine = update(Delivery).where(Delivery.job_id == job_id)
+                tx.execute(mine.values(due_at=due_at + later))
+    assert 29 < wiring.watch.health().oldest_due_seconds["deliver"] < 40
 
 
 def test_a_closed_gate_is_told_with_its_reason(wiring: Wiring, key: NewKey) -> None:

@@ -1,9 +1,9 @@
 """Images, newest first, by all that they can be narrowed to; every page costs little.
 
 One condition is answered by an index in the order of the ids. What else is asked for is looked up
-in the images of these ids, and they are not many: a page may end before it is full and say where to
-go on. A text that few prompts hold is found by its trigrams however old they are; their index knows
-no order and may have much to sort out, so it is given little time.
+in these images, some at a time, and they are not many in all: a page may end before it is full and
+say where to go on. A text that few prompts hold is found by its trigrams however old they are;
+their index knows no order and may have much to sort out, so it is given little time.
 """
 
 import re
@@ -12,11 +12,24 @@ from typing import Any
 from uuid import UUID
 
 from psycopg.errors import QueryCanceled
-from sqlalchemy import ColumnElement, Row, Select, func, select, true
+from sqlalchemy import (
+    ARRAY,
+    Row,
+    Select,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    func,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.exc import OperationalError
 
-from service.database import Database, Transaction
+from service.database import Database
 from service.models import ImageTag, images, tags_of
+from service.own_rows import newest_first, of_project
 from service.steps.browse.filters import (
     Columns,
     Conditions,
@@ -29,6 +42,9 @@ from service.steps.browse.pages import Page, page_of
 #: How many images are looked at before the trigrams are asked, and how many after that.
 FIRST_STEPS = 2_000
 MORE_STEPS = 8_000
+#: How many of them in one statement: as an index of theirs has them, or by the ids of a tag.
+LOOK = 1_000
+LOOK_BY_ID = 400
 #: A text that more prompts hold is common: the newest of them are found image by image.
 MOST_RARE = 1_000
 TRIGRAM_PATIENCE_MS = 60
@@ -36,7 +52,8 @@ TRIGRAM_PATIENCE_MS = 60
 _HAS_TRIGRAM = re.compile(r"[a-z0-9]{3}", re.ASCII | re.IGNORECASE)
 #: What an index finds in the order of the ids, the one that leaves the fewest first.
 _IN_ORDER = ("parent", "tag", "favourite", "size", "model")
-
+#: Newer than any.
+_BEYOND = UUID(int=2**128 - 1)
 
 #: For a text that it takes for a common one, the planner would look into every image.
 _BY_TRIGRAMS_ALONE = select(
@@ -58,20 +75,27 @@ class Search:
 
     def page(self, before_id: UUID | None, limit: int) -> Page:
         """Return those before an id, newest first; see Page for one that ends too soon."""
+        last_id = before_id or _BEYOND
         found: list[Row[Any]] = []
-        is_direct = not self._looked_up(images.c)
-        for steps in (limit + 1,) if is_direct else (FIRST_STEPS, MORE_STEPS):
+        if not self._looked_up(images.c):
             with self.database.transaction() as tx:
-                found += self._among(tx, self._ids(before_id).limit(steps), limit)
-                if len(found) > limit or is_direct:
-                    return page_of(found, limit)
-                before_id = tx.scalar(self._ids(before_id).offset(steps - 1).limit(1))
-            if before_id is None:
-                return Page(found, None)
-            rare = self._rare(before_id, limit) if steps == FIRST_STEPS else None
+                found = tx.rows(self._look(limit + 1, limit), {"before_id": last_id})
+            return page_of(found, limit)
+        steps = LOOK_BY_ID if self._driver() == "tag" else LOOK
+        # to build it takes as long as to run it
+        look = self._look(steps, limit)
+        for most in (FIRST_STEPS, MORE_STEPS):
+            with self.database.transaction() as tx:
+                for _ in range(0, most, steps):
+                    rows = tx.rows(look, {"before_id": last_id})
+                    found += (row for row in rows if row.wanted)
+                    if len(found) > limit or not (rows and rows[-1].last):
+                        return page_of(found, limit)
+                    last_id = rows[-1].id
+            rare = self._rare(last_id, limit) if most == FIRST_STEPS else None
             if rare is not None:
                 return page_of(found + rare, limit)
-        return Page(found, before_id, is_cut=True)
+        return Page(found, last_id, is_cut=True)
 
     def _rare(self, before_id: UUID, limit: int) -> list[Row[Any]] | None:
         """Return all that is left of a page whose text is rare; None if it is not known to be."""
@@ -90,36 +114,54 @@ class Search:
                 raise
         if len(ids) > MOST_RARE:
             return None
-        older = [one.id for one in ids if one.id < before_id]
+        older = sorted((one.id for one in ids if one.id < before_id), reverse=True)
+        look = self._look(LOOK_BY_ID, limit, is_named=True)
+        found: list[Row[Any]] = []
         with self.database.transaction() as tx:
-            return self._among(tx, self._ids(among=older), limit)
+            for first in range(0, len(older), LOOK_BY_ID):
+                some = {"before_id": before_id, "among": older[first : first + LOOK_BY_ID]}
+                found += (row for row in tx.rows(look, some) if row.wanted)
+                if len(found) > limit:
+                    break
+        return found
 
-    def _among(self, tx: Transaction, ids: Select[Any], limit: int) -> list[Row[Any]]:
-        """Return the images of these ids that are as asked for, one more than a page shows."""
-        named = ids.subquery("named")
-        # a limit within: whatever else is asked for, each image is fetched by its id
-        image = select(*images.c).where(images.c.id == named.c.id).limit(1).lateral("images")
-        # the tags of those that are shown, not of all that are looked at
-        shown = select(*image.c, tags_of(image.c.id))
-        wanted = shown.join_from(named, image, true()).where(*self._looked_up(image.c))
-        return tx.rows(wanted.order_by(named.c.id.desc()).limit(limit + 1))
+    def _look(self, steps: int, limit: int, *, is_named: bool = False) -> Select[Any]:
+        """Select what is asked for among so many images, one more than a page shows.
 
-    def _ids(self, before_id: UUID | None = None, among: list[UUID] | None = None) -> Select[Any]:
-        """Return the ids of images as an index has them, newest first."""
-        driver = self._driver()
-        key: ColumnElement[Any] = images.c.id
-        if driver == "tag":
-            key = ImageTag.__table__.c.image_id
-            mine = [ImageTag.project_id == self.project_id, ImageTag.tag == self.only.tag]
+        And the one behind which the next look begins, wanted or not; a full page may be without it.
+        """
+        ids = self._ids(is_named=is_named)
+        if self._driver() == "tag":
+            # as an array: whatever else is asked for, the images are fetched by these ids
+            led_to = images.c.id == any_(func.array(ids.limit(steps).scalar_subquery()))
+            seen = select(*images.c).where(led_to).order_by(images.c.id.desc())
         else:
-            mine = [images.c.project_id == self.project_id]
-            mine += [image_conditions(self.only, images.c)[driver]] if driver else []
-        if before_id is not None:
-            mine.append(key < before_id)
-        if among is not None:
-            mine.append(key.in_(among))
+            seen = ids.with_only_columns(*images.c)
+        is_last = images.c.id == ids.offset(steps - 1).limit(1).scalar_subquery()
+        image = seen.add_columns(is_last.label("last")).limit(steps).subquery("images")
+        is_wanted = and_(true(), *self._looked_up(image.c))
+        return (
+            # the tags of those that are shown, not of all that are looked at
+            select(image, tags_of(image.c.id), is_wanted.label("wanted"))
+            .where(or_(is_wanted, image.c.last))
+            .order_by(*newest_first(image.c))
+            .limit(limit + 1)
+        )
+
+    def _ids(self, *, is_named: bool) -> Select[Any]:
+        """Select the ids of images as an index has them, newest first."""
+        driver = self._driver()
+        columns: Columns = ImageTag.__table__.c if driver == "tag" else images.c
+        key = columns.image_id if driver == "tag" else columns.id
+        mine = [of_project(columns, self.project_id), key < bindparam("before_id", type_=Uuid)]
         mine += ids_between(key, self.only.created_after, self.only.created_before)
-        return select(key.label("id")).where(*mine).order_by(key.desc())
+        if driver == "tag":
+            mine.append(columns.tag == self.only.tag)
+        elif driver is not None:
+            mine.append(image_conditions(self.only, columns)[driver])
+        if is_named:
+            mine.append(key == any_(bindparam("among", type_=ARRAY(Uuid))))
+        return select(key).where(*mine).order_by(columns.project_id, key.desc())
 
     def _driver(self) -> str | None:
         given = image_conditions(self.only, images.c)

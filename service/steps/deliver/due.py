@@ -32,7 +32,6 @@ from sqlalchemy import (
     not_,
     select,
     true,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -41,6 +40,7 @@ from sqlalchemy.orm import aliased
 from service.clock import seconds
 from service.constants import constant
 from service.models import CallbackForm, CallbackHost, Delivery, DeliveryStatus, Project, jobs
+from service.owed import owed_hosts
 from service.steps.deliver.busy import FIRST_RUN
 from service.steps.deliver.tries import Host, Owed, Run
 
@@ -51,24 +51,6 @@ PLACES_PER_PROJECT = 128
 MAX_CLAIM = 256
 
 _PENDING = constant(DeliveryStatus.PENDING)
-
-
-def _hosts() -> CTE:
-    """Select each host that anything is owed to, one step through the index for each."""
-    one = aliased(Delivery, name="one")
-    host = (one.project_id, one.origin)
-    first = (
-        select(*host).where(one.status == _PENDING).order_by(*host).limit(constant(1)).subquery()
-    )
-    hosts = select(first).cte("hosts", recursive=True)
-    following = (
-        select(*host)
-        .where(one.status == _PENDING, tuple_(*host) > tuple_(hosts.c.project_id, hosts.c.origin))
-        .order_by(*host)
-        .limit(constant(1))
-        .lateral()
-    )
-    return hosts.union_all(select(following).select_from(hosts).join(following, true()))
 
 
 def _known() -> TableValuedAlias:
@@ -141,7 +123,7 @@ def _waiting(host: FromClause, limit: ColumnElement[int]) -> Select[UUID, dateti
 
 
 def _due() -> CTE:
-    places = _places(_hosts())
+    places = _places(owed_hosts())
     first = _waiting(places, places.c.places).lateral()
     turn = places.c.taken + func.row_number().over(
         partition_by=[places.c.project_id, places.c.origin], order_by=first.c.due_at
