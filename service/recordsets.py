@@ -6,8 +6,18 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import TableValuedAlias, bindparam, column, func
+from sqlalchemy import (
+    ColumnElement,
+    Insert,
+    TableValuedAlias,
+    bindparam,
+    column,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeEngine
 
 
@@ -20,6 +30,17 @@ def recordset(name: str, columns: Mapping[str, TypeEngine[Any]]) -> TableValuedA
         .table_valued(*named, name=name)
         .render_derived(with_types=True)
     )
+
+
+def insert_all(
+    model: type[DeclarativeBase], names: Sequence[str], **same: ColumnElement[Any]
+) -> Insert:
+    """Insert the `records` of the parameter `said`, each with these columns; some are the `same`.
+
+    One statement, where a list of parameters would be one for each row.
+    """
+    said = recordset("said", {name: model.__table__.c[name].type for name in names})
+    return insert(model).from_select([*names, *same], select(*said.c, *same.values()))
 
 
 def records(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

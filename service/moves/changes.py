@@ -6,8 +6,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, func, insert, select
+from sqlalchemy import Row, bindparam, func, select
 
+from service.constants import constant
 from service.database import Transaction
 from service.documents import Document, Documents, FluxDocuments, ImageRow
 from service.ids import new_id
@@ -16,7 +17,7 @@ from service.metrics import JOBS_ENDED, MAYBE_CHARGED_ENDS
 from service.models import CallbackForm, Delivery, DeliveryStatus, jobs
 from service.moves.statements import Kind, add_one, move_many, move_one
 from service.moves.values import DoubtsBut, kinds_of, parameters
-from service.recordsets import records
+from service.recordsets import insert_all, records
 from service.states import FAILED_FROM, MAYBE_CHARGED, TERMINAL, ErrorCode, Status
 from service.timeline import event_type, told
 
@@ -127,7 +128,7 @@ class Changes:
             if row.callback_url is not None and event_type(row.status) in row.callback_events
         ]
         if owed:
-            tx.execute(_OWE, owed)
+            tx.execute(_OWE, {"said": records(owed)})
             tx.ring_after_commit(Message.DELIVER)
         for row, _ in moved:
             if row.status in TERMINAL:
@@ -195,4 +196,9 @@ def add_job(tx: Transaction, message: str, columns: Document) -> Row[Any] | None
 
 
 _WHOLE = select(*jobs.c).where(jobs.c.id == bindparam("of_job"))
-_OWE = insert(Delivery).values(status=DeliveryStatus.PENDING, due_at=func.now())
+_OWE = insert_all(
+    Delivery,
+    ["id", "project_id", "job_id", "batch_id", "seq", "type", "url", "origin", "body"],
+    status=constant(DeliveryStatus.PENDING),
+    due_at=func.now(),
+)

@@ -10,6 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
+from service.models import Image
+from service.recordsets import insert_all
 from service.steps.store.bring import Ripe, Stored
 
 
@@ -67,3 +69,27 @@ def _revised(prompt: str, result: dict[str, Any] | None) -> str | None:
     """Return what upstream drew by, if it says so and it is not what the caller asked for."""
     said = (result or {}).get("prompt")
     return said if isinstance(said, str) and said and said != prompt else None
+
+
+#: Inserts the rows of images, each with its `columns`.
+BEAR = insert_all(
+    Image,
+    [
+        "id",
+        "project_id",
+        "job_id",
+        "created_at",
+        "bucket",
+        "key",
+        "content_type",
+        "width",
+        "height",
+        "bytes",
+        "sha256",
+        "seed",
+        "model",
+        "prompt",
+        "revised_prompt",
+        "parent_image_ids",
+    ],
+)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import case, func, insert, select, update
+from sqlalchemy import case, func, select, update
 
 from service import poison
 from service.clock import seconds
@@ -21,10 +21,11 @@ from service.ids import new_id
 from service.logs import get_log
 from service.messages import Message
 from service.metrics import READY_TO_STORED_SECONDS
-from service.models import Image, jobs
+from service.models import jobs
 from service.moves import Change, Moves
+from service.recordsets import records
 from service.states import ErrorCode, Status
-from service.steps.store.born import Born
+from service.steps.store.born import BEAR, Born
 from service.steps.store.bring import (
     Again,
     Bring,
@@ -166,7 +167,8 @@ class Store:
         new = [one for one in born if one.ripe.job_id in moved]
         if not new:
             return
-        tx.execute(insert(Image), [one.columns(moved[one.ripe.job_id]) for one in new])
+        rows = [one.columns(moved[one.ripe.job_id]) for one in new]
+        tx.execute(BEAR, {"said": records(rows)})
         for row in moved.values():
             waited = (row.completed_at - row.generated_at).total_seconds()
             tx.count_after_commit(partial(READY_TO_STORED_SECONDS.observe, waited))
