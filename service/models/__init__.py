@@ -27,6 +27,7 @@ from service.models.labels import (
     tags_of,
     tags_of_image,
 )
+from service.models.pairs import JobPair, pair_of
 from service.models.removals import Removal, Share
 from service.models.results import (
     HELD_PULSE,
@@ -76,6 +77,7 @@ __all__ = [
     "ImageTag",
     "Job",
     "JobEvent",
+    "JobPair",
     "LoginLink",
     "Project",
     "Pulse",
@@ -89,6 +91,7 @@ __all__ = [
     "batches",
     "images",
     "jobs",
+    "pair_of",
     "read_tag",
     "tags_of",
     "tags_of_image",
