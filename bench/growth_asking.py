@@ -138,9 +138,9 @@ class Asking:
         mine = {"Authorization": f"Bearer {self.filled.keys[2].api_key}"}
         for path in (
             "jobs", "jobs?status=succeeded", "jobs?status=failed", "jobs?model=flux-2-pro",
-            "jobs?metadata.shop=15", "jobs?metadata.shop=19", "images", "images?model=flux-2-pro",
-            "images?size=small", "images?tag=reel-3", "images?q=fog", "deliveries",
-            "deliveries?status=delivered", "batches", "events",
+            "jobs?metadata.shop=15", "jobs?metadata.shop=19&limit=10", "images",
+            "images?model=flux-2-pro", "images?size=small", "images?tag=reel-3", "images?q=fog",
+            "deliveries", "deliveries?status=delivered", "batches", "events",
         ):  # fmt: skip
             self._ask(f"silent: GET {path}", "GET", f"/v1/{path}", headers=mine)
 

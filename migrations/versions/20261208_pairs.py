@@ -15,8 +15,10 @@ _PAIR = """
     RETURN substr(
         sha256(convert_to(jsonb_build_array(project_id, name, value)::text, 'UTF8')), 1, 16)
 """
+# connections of web plan all that they run anew, which here takes longer than to run it
 _ADD = """
-    CREATE FUNCTION add_job_pairs() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION add_job_pairs() RETURNS trigger LANGUAGE plpgsql
+    SET plan_cache_mode = force_generic_plan AS $$
     BEGIN
         INSERT INTO job_pairs (pair, job_id)
         SELECT job_pair(NEW.project_id, key, value), NEW.id FROM jsonb_each_text(NEW.metadata)

@@ -64,13 +64,18 @@ def left_out(plan: dict[str, Any]) -> int:
 def test_a_silent_projects_list_reads_its_own_rows_alone(
     wiring: Wiring, key: NewKey, other_key: NewKey
 ) -> None:
-    like = enqueue(wiring, other_key)
+    like = enqueue(wiring, other_key, metadata={"shop": "b"})
     silent = project_id(wiring, key)
     fill(wiring, like, silent, 1, OWN)
     fill(wiring, like, project_id(wiring, other_key), 2, OTHERS)
     with wiring.database.transaction() as tx:
         tx.execute(text("ANALYZE jobs"))
-    for only in (JobFilter(), JobFilter(status=Status.SUCCEEDED), JobFilter(model="flux-2-pro")):
+    for only in (
+        JobFilter(),
+        JobFilter(status=Status.SUCCEEDED),
+        JobFilter(model="flux-2-pro"),
+        JobFilter(metadata={"shop": "b"}),
+    ):
         with explained() as plans:
             page, _ = wiring.browse.jobs(silent, only, None, LIMIT)
         assert len(page.rows) == LIMIT
