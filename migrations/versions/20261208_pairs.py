@@ -11,7 +11,7 @@ depends_on = None
 _ONLY_QUICK = "SET LOCAL lock_timeout = '5s'"
 _PAIR = """
     CREATE FUNCTION job_pair(project_id uuid, name text, value text) RETURNS bytea
-    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN substr(
         sha256(convert_to(jsonb_build_array(project_id, name, value)::text, 'UTF8')), 1, 16)
 """
