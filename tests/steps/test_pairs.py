@@ -1,5 +1,6 @@
 """Jobs are found by their metadata, at once, whoever added them and however many there are."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
@@ -51,9 +52,9 @@ def pair_count(wiring: Wiring) -> int:
     return count
 
 
-def fill(wiring: Wiring, like: UUID, metadata: str, first: int, last: int) -> None:
-    """Copy a job under ids of 1970, a millisecond apart, with metadata by its `number`."""
-    copied = text(f"""
+def copied(metadata: str, first: int, last: int) -> str:
+    """Return what copies a job under ids of 1970, with metadata by its `number`."""
+    return f"""
         INSERT INTO jobs (id, project_id, status, model, input, metadata, priority, request_sha256,
             callback_events, provider)
         SELECT (lpad(to_hex(number), 12, '0') || '70008000' || lpad('', 12, '0'))::uuid,
@@ -61,9 +62,32 @@ def fill(wiring: Wiring, like: UUID, metadata: str, first: int, last: int) -> No
             callback_events, provider
         FROM jobs, generate_series({first}, {last}) number
         WHERE jobs.id = :like
-    """)
+    """
+
+
+def fill(wiring: Wiring, like: UUID, metadata: str, first: int, last: int) -> None:
     with wiring.database.transaction() as tx:
-        tx.execute(copied, {"like": like})
+        tx.execute(text(copied(metadata, first, last)), {"like": like})
+
+
+def looked_at(
+    wiring: Wiring,
+    key: NewKey,
+    said: dict[str, str],
+    before: int | None = None,
+    status: Status | None = None,
+) -> tuple[int, Counter[str]]:
+    """Return how many jobs a page shows, and how many rows of each table were read for it."""
+    before_id = None if before is None else UUID(f"{before:012x}70008000{0:012x}")
+    with explained() as plans:
+        page, _ = wiring.browse.jobs(
+            project_id(wiring, key), JobFilter(status=status, metadata=said), before_id, LIMIT
+        )
+    read: Counter[str] = Counter()
+    for plan in plans:
+        for table, rows in scans(plan):
+            read[table] += rows
+    return len(page.rows), read
 
 
 def scans(plan: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
@@ -94,9 +118,22 @@ def test_a_job_that_was_lost_and_brought_back_is_found(wiring: Wiring, key: NewK
     assert found(wiring, wiring.keys.create(key.project), {"order": "17"}) == [lost]
 
 
-def test_a_job_without_metadata_leaves_nothing_to_find_it_by(wiring: Wiring, key: NewKey) -> None:
-    enqueue(wiring, key)
-    assert pair_count(wiring) == 0
+def test_pairs_cost_a_job_without_metadata_nothing_and_no_job_later(
+    wiring: Wiring, key: NewKey
+) -> None:
+    like = enqueue(wiring, key)
+
+    def triggers(statement: str) -> Counter[str]:
+        with wiring.database.transaction() as tx:
+            (found,) = tx.scalar(
+                text(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"), {"like": like}
+            )
+        return Counter({one["Trigger Name"]: one["Calls"] for one in found["Triggers"]})
+
+    assert triggers(copied("'{}'", 1, 3))["add_job_pairs"] == 0
+    assert triggers(copied('\'{"order"\\:"17"}\'', 4, 6))["add_job_pairs"] == 3
+    assert triggers("UPDATE jobs SET status = 'failed' WHERE id <> :like")["add_job_pairs"] == 0
+    assert pair_count(wiring) == 3
 
 
 def test_what_becomes_of_a_jobs_metadata_counts(wiring: Wiring, key: NewKey) -> None:
@@ -166,41 +203,56 @@ def test_a_page_reads_its_own_jobs_alone_whatever_the_planner_believes(
         tx.execute(text("ANALYZE"))
     both = "jsonb_build_object('shop', 'new', 'half', (number % 2)::text)"
     fill(wiring, like, both, 20_001, 25_000)
-    middle = UUID("00000000-5a00-7000-8000-000000000000")
-    owner = project_id(wiring, key)
-    for said, before_id, most in (
-        ({"shop": "7"}, None, LIMIT + 1),
-        ({"shop": "new"}, None, LIMIT + 1),
-        ({"shop": "new"}, middle, LIMIT + 1),
-        ({"half": "1", "shop": "new"}, None, LIMIT + 1 + 2 * FAR),
-        ({"shop": "new", "half": "1"}, middle, LIMIT + 1 + 2 * FAR),
-        ({"shop": "none"}, None, 0),
-        ({"shop": "none", "half": "1"}, None, FAR),
-    ):
-        with explained() as plans:
-            page, _ = wiring.browse.jobs(owner, JobFilter(metadata=said), before_id, LIMIT)
-        assert len(page.rows) == (0 if said["shop"] == "none" else LIMIT), said
-        (plan,) = plans
-        read = list(scans(plan))
-        assert sum(rows for table, rows in read if table == "job_pairs") <= most, (said, plan)
-        assert sum(rows for table, rows in read if table == "jobs") <= LIMIT + 1, (said, plan)
+    page = LIMIT + 1
+    cases: tuple[tuple[dict[str, str], dict[str, Any], int], ...] = (
+        ({"shop": "7"}, {}, page),
+        ({"shop": "new"}, {}, page),
+        ({"shop": "new"}, {"before": 22_000}, page),
+        ({"half": "1", "shop": "new"}, {}, page + 2 * FAR),
+        ({"shop": "new", "half": "1"}, {"before": 22_000}, page + 2 * FAR),
+        ({"shop": "new"}, {"status": Status.SUCCEEDED}, page + FAR),
+        ({"shop": "none"}, {}, 0),
+        ({"shop": "none", "half": "1"}, {}, FAR),
+    )
+    for said, more, most in cases:
+        shown, read = looked_at(wiring, key, said, **more)
+        assert shown == (0 if said["shop"] == "none" else LIMIT), (said, more)
+        assert read["job_pairs"] <= most, (said, more, read)
+        # the one that was enqueued is of no pair
+        most = page + 1 + FAR * ("status" in more)
+        assert read["jobs"] <= most, (said, more, read)
 
 
-def test_of_several_pairs_the_rarest_leads(wiring: Wiring, key: NewKey) -> None:
+def test_the_rarest_of_pairs_and_state_leads(wiring: Wiring, key: NewKey) -> None:
     """Of two common ones, that whose jobs lie further apart."""
     like = enqueue(wiring, key)
     every = "'all', 'x', 'tenth', (number % 10)::text, 'order', number::text"
     fill(wiring, like, f"jsonb_build_object({every})", 1, 5_000)
-    owner = project_id(wiring, key)
-    for said, most in (
-        ({"all": "x", "tenth": "3"}, LIMIT + 1),
-        ({"tenth": "3", "all": "x"}, LIMIT + 1),
-        ({"all": "x", "tenth": "7", "order": "17"}, 1),
-        ({"order": "17", "all": "x"}, 1),
-    ):
-        with explained() as plans:
-            page, _ = wiring.browse.jobs(owner, JobFilter(metadata=said), None, LIMIT)
-        assert len(page.rows) == min(most, LIMIT)
-        (plan,) = plans
-        looked_at = sum(rows for table, rows in scans(plan) if table == "jobs")
-        assert looked_at <= most, (said, plan)
+    last = found(wiring, key, {"all": "x"})[0]
+    put(wiring, last, status=Status.FAILED)
+    cases: tuple[tuple[dict[str, str], dict[str, Any], int], ...] = (
+        ({"all": "x", "tenth": "3"}, {}, LIMIT + 1),
+        ({"tenth": "3", "all": "x"}, {}, LIMIT + 1),
+        ({"all": "x", "tenth": "7", "order": "17"}, {}, 1),
+        ({"order": "17", "all": "x"}, {}, 1),
+        ({"all": "x"}, {"status": Status.FAILED}, 1),
+        ({"all": "x", "tenth": "3"}, {"status": Status.QUEUED}, 0),
+        ({"order": "17"}, {"status": Status.SUCCEEDED}, 1),
+    )
+    for said, more, count in cases:
+        shown, read = looked_at(wiring, key, said, **more)
+        assert shown == min(count, LIMIT), (said, more)
+        # the one that was enqueued is of no pair
+        most = count + 1 + FAR * ("status" in more)
+        assert read["jobs"] <= most, (said, more, read)
+
+
+def test_what_is_acted_on_together_is_found_by_the_rarest_too(wiring: Wiring, key: NewKey) -> None:
+    like = enqueue(wiring, key, metadata={"all": "x"})
+    fill(wiring, like, "metadata", 1, 5_000)
+    with explained() as plans:
+        seen = wiring.matching.find(
+            project_id(wiring, key), JobFilter(metadata={"all": "x"}), [Status.QUEUED], 10
+        )
+    assert seen.ids == [like]
+    assert sum(rows for plan in plans for _, rows in scans(plan)) <= 2 * FAR

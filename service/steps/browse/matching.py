@@ -5,13 +5,13 @@ match later is not in the span, so that one who presses twice does no more than 
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, exists, false, func, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from service.database import Database, Transaction
@@ -82,7 +82,6 @@ class Matching:
         `states` are some of queued, failed and canceled.
         """
         with self.database.transaction() as tx:
-            # of a state that the filter does not name the index finds nothing
             parts = [_newest(tx, project_id, only, one, span).subquery() for one in sorted(states)]
             looked_at = union_all(*map(select, parts)).cte("looked_at")
             can_be = looked_at.c.can_be
@@ -113,7 +112,8 @@ def _newest(
 ) -> Select[Any]:
     can_be = _ACTED_ON[status].label("can_be")
     found = select(jobs.c.id, jobs.c.status, jobs.c.cost_estimated, can_be)
-    found = found.where(jobs.c.status == status)
+    if only.status not in {None, status}:
+        found = found.where(false())
     if span is not None:
         ended_at = jobs.c.completed_at
         found = found.where(or_(ended_at.is_(None), ended_at <= span.seen_at))
@@ -121,4 +121,5 @@ def _newest(
     def bounds(key: ColumnElement[UUID]) -> Conditions:
         return [] if span is None else [key >= span.oldest, key <= span.newest]
 
-    return newest_jobs(tx, found, project_id, only, bounds).limit(MAX_LOOKED_AT)
+    mine = newest_jobs(tx, found, project_id, replace(only, status=status), bounds)
+    return mine.limit(MAX_LOOKED_AT)
