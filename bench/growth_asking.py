@@ -115,6 +115,7 @@ class Asking:
             "", "status=failed", "status=succeeded&model=flux-2-max", "status=queued",
             "model=flux-2-max", "model=flux-0", "metadata.order=4715", "metadata.shop=15",
             "metadata.shop=15&metadata.order=4715", "metadata.shop=none",
+            "metadata.shop=15&status=queued", "metadata.shop=15&status=succeeded",
             f"batch={self.names[1].batch}", hour,
         ):  # fmt: skip
             self._ask(f"GET /v1/jobs?{_short(query)}", "GET", f"/v1/jobs?{query}")
