@@ -14,9 +14,10 @@ from steps.test_browse import pages
 from steps.test_reindex import lose_everything, reindexed
 from steps.test_silent_project import explained
 
+from service.ids import new_id
 from service.keys import NewKey
 from service.models import JobPair, jobs
-from service.states import Status
+from service.states import ErrorCode, Status
 from service.steps.browse import JobFilter
 from service.steps.browse.newest import FAR
 from service.wiring import Wiring
@@ -75,13 +76,13 @@ def looked_at(
     key: NewKey,
     said: dict[str, str],
     before: int | None = None,
-    status: Status | None = None,
+    **more: Any,  # noqa: ANN401 - JobFilter's
 ) -> tuple[int, Counter[str]]:
     """Return how many jobs a page shows, and how many rows of each table were read for it."""
     before_id = None if before is None else UUID(f"{before:012x}70008000{0:012x}")
     with explained() as plans:
         page, _ = wiring.browse.jobs(
-            project_id(wiring, key), JobFilter(status=status, metadata=said), before_id, LIMIT
+            project_id(wiring, key), JobFilter(metadata=said, **more), before_id, LIMIT
         )
     read: Counter[str] = Counter()
     for plan in plans:
@@ -222,13 +223,21 @@ def test_a_page_reads_its_own_jobs_alone_whatever_the_planner_believes(
         assert read["jobs"] <= page + 1 + FAR * ("status" in more), (said, more, read)
 
 
-def test_the_rarest_of_pairs_and_state_leads(wiring: Wiring, key: NewKey) -> None:
+def test_the_rarest_of_all_that_is_asked_for_leads(wiring: Wiring, key: NewKey) -> None:
     """Of two common ones, that whose jobs lie further apart."""
     like = enqueue(wiring, key)
     every = "'all', 'x', 'tenth', (number % 10)::text, 'order', number::text"
     fill(wiring, like, f"jsonb_build_object({every})", 1, 5_000)
     last = found(wiring, key, {"all": "x"})[0]
-    put(wiring, last, status=Status.FAILED)
+    batch_id = new_id()
+    put(
+        wiring,
+        last,
+        status=Status.FAILED,
+        error_code=ErrorCode.EXPIRED,
+        model="flux-2-max",
+        batch_id=batch_id,
+    )
     cases: tuple[tuple[dict[str, str], dict[str, Any], int], ...] = (
         ({"all": "x", "tenth": "3"}, {}, LIMIT + 1),
         ({"tenth": "3", "all": "x"}, {}, LIMIT + 1),
@@ -237,13 +246,15 @@ def test_the_rarest_of_pairs_and_state_leads(wiring: Wiring, key: NewKey) -> Non
         ({"all": "x"}, {"status": Status.FAILED}, 1),
         ({"all": "x", "tenth": "3"}, {"status": Status.QUEUED}, 0),
         ({"order": "17"}, {"status": Status.SUCCEEDED}, 1),
+        ({"all": "x"}, {"error_code": ErrorCode.EXPIRED}, 1),
+        ({"all": "x"}, {"model": "flux-2-max"}, 1),
+        ({"all": "x"}, {"batch_id": batch_id}, 1),
     )
     for said, more, count in cases:
         shown, read = looked_at(wiring, key, said, **more)
         assert shown == min(count, LIMIT), (said, more)
         # the one that was enqueued is of no pair
-        most = count + 1 + FAR * ("status" in more)
-        assert read["jobs"] <= most, (said, more, read)
+        assert read["jobs"] <= count + 1 + FAR * len(more), (said, more, read)
 
 
 def test_what_is_acted_on_together_is_found_by_the_rarest_too(wiring: Wiring, key: NewKey) -> None:

@@ -1,8 +1,8 @@
 """A project's jobs, newest first, as an index has them.
 
 With metadata it is the index of their pairs: a page costs the same however many jobs hold a pair,
-and however few. Whatever else is asked for is looked up in each job on the way, so of several pairs
-and a state the rarest is walked.
+and however few. What else is asked for is looked up in each job on the way; so of all that is asked
+for the rarest is walked.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,9 @@ def newest_jobs(
         return [*bounds(key), *ids_between(key, only.created_after, only.created_before)]
 
     found = found.where(*job_conditions(only))
-    pair = _walked(tx, project_id, only, span) if only.metadata else None
+    # no batch has many jobs
+    is_paired = only.metadata and only.batch_id is None
+    pair = _rarest(tx, project_id, only, span) if is_paired else None
     if pair is None:
         mine = (of_project(jobs.c, project_id), *bounds(jobs.c.id))
         return found.where(*mine).order_by(*newest_first(jobs.c))
@@ -53,21 +55,30 @@ def newest_jobs(
     return walk.order_by(_pairs.c.job_id.desc())
 
 
-def _walked(
+def _rarest(
     tx: Transaction, project_id: UUID, only: JobFilter, span: Bounds
 ) -> ColumnElement[bytes] | None:
-    """Return the pair that the fewest jobs hold; None if fewer are in the state asked for."""
+    """Return the pair that the fewest jobs hold; None if something else leaves fewer."""
     tx.execute(_AS_INDEXED)
     pairs = [pair_of(project_id, name, value) for name, value in only.metadata.items()]
-    if len(pairs) == 1 and only.status is None:
-        return pairs[0]
     key = _pairs.c.job_id
     holding = select(key).where(*span(key)).order_by(key.desc())
-    ways = [holding.where(_pairs.c.pair == pair) for pair in pairs]
-    if only.status is not None:
-        mine = (of_project(jobs.c, project_id), jobs.c.status == only.status, *span(jobs.c.id))
-        ways.append(select(jobs.c.id).where(*mine).order_by(*newest_first(jobs.c)))
+    mine = select(jobs.c.id).where(of_project(jobs.c, project_id), *span(jobs.c.id))
+    listed = (
+        (jobs.c.status, only.status),
+        (jobs.c.model, only.model),
+        (jobs.c.error_code, only.error_code),
+    )
+    ways = [
+        *(holding.where(_pairs.c.pair == pair) for pair in pairs),
+        *(
+            mine.where(column == said).order_by(*newest_first(jobs.c))
+            for column, said in listed
+            if said is not None
+        ),
+    ]
+    if len(ways) == 1:
+        return pairs[0]
     far = tx.first(select(*(way.offset(FAR - 1).limit(1).scalar_subquery() for way in ways)))
     rarest = min(range(len(ways)), key=lambda number: far[number] or _NOWHERE)
     return pairs[rarest] if rarest < len(pairs) else None
-
