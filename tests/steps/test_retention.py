@@ -19,14 +19,7 @@ from service.errors import Gone, NotFound
 from service.ids import Kind, first_id, new_id, public_id
 from service.keys import NewKey
 from service.messages import Message
-from service.models import (
-    Delivery,
-    DeliveryAttempt,
-    DeliveryStatus,
-    Project,
-    batches,
-    jobs,
-)
+from service.models import Delivery, DeliveryAttempt, DeliveryStatus, Project, batches, jobs
 from service.states import TERMINAL, Status
 from service.steps.discard.retention import old_jobs
 from service.steps.enqueue import Asking
