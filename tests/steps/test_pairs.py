@@ -257,6 +257,16 @@ def test_the_rarest_of_all_that_is_asked_for_leads(wiring: Wiring, key: NewKey) 
         assert read["jobs"] <= count + 1 + FAR * len(more), (said, more, read)
 
 
+def test_what_is_under_way_is_found_among_what_is(wiring: Wiring, key: NewKey) -> None:
+    """However close together it is, and however long ago a pair's 200th job was."""
+    like = enqueue(wiring, key, metadata={"all": "x"})
+    fill(wiring, like, "metadata", 1, 5_000)
+    queued = [enqueue(wiring, key) for _ in range(FAR)]
+    shown, read = looked_at(wiring, key, {"all": "x"}, status=Status.QUEUED)
+    assert shown == 1
+    assert read["jobs"] <= 2 * len([like, *queued])
+
+
 def test_what_is_acted_on_together_is_found_by_the_rarest_too(wiring: Wiring, key: NewKey) -> None:
     like = enqueue(wiring, key, metadata={"all": "x"})
     fill(wiring, like, "metadata", 1, 5_000)

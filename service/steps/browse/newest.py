@@ -14,13 +14,14 @@ from sqlalchemy import ColumnElement, Select, Table, func, select, true
 from service.database import Transaction
 from service.models import JobPair, jobs, pair_of
 from service.own_rows import newest_first, of_project
+from service.states import TERMINAL
 from service.steps.browse.filters import Conditions, JobFilter, ids_between, job_conditions
 
 #: What is rare has its 200th job from here on further back than others, or has none.
 FAR = 200
 
 _pairs: Table = JobPair.__table__  # type: ignore[assignment]
-_NOWHERE = UUID(int=0)
+_NOWHERE, _BEFORE_ALL = UUID(int=0), UUID(int=1)
 #: What holds of the ids that are walked, such as that they come before a page's first.
 Bounds = Callable[[ColumnElement[UUID]], Conditions]
 #: How many jobs hold a pair the planner can but guess; for a few it would read them all, and sort.
@@ -79,6 +80,10 @@ def _rarest(
     ]
     if len(ways) == 1:
         return pairs[0]
-    far = tx.first(select(*(way.offset(FAR - 1).limit(1).scalar_subquery() for way in ways)))
-    rarest = min(range(len(ways)), key=lambda number: far[number] or _NOWHERE)
+    fars = tx.first(select(*(way.offset(FAR - 1).limit(1).scalar_subquery() for way in ways)))
+    far = [one or _NOWHERE for one in fars]
+    if only.status is not None and only.status not in TERMINAL:
+        # all of them are recent: close together, and yet few beside a pair's past
+        far[len(pairs)] = min(far[len(pairs)], _BEFORE_ALL)
+    rarest = far.index(min(far))
     return pairs[rarest] if rarest < len(pairs) else None
