@@ -90,6 +90,7 @@ __all__ = [
     "Upload",
     "batches",
     "images",
+    "job_pairs",
     "jobs",
     "pair_of",
     "read_tag",
@@ -102,4 +103,5 @@ __all__ = [
 jobs = cast("Table", Job.__table__)
 batches = cast("Table", Batch.__table__)
 images = cast("Table", Image.__table__)
+job_pairs = cast("Table", JobPair.__table__)
 uploads = cast("Table", Upload.__table__)

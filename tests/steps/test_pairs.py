@@ -255,6 +255,7 @@ def test_the_rarest_of_all_that_is_asked_for_leads(wiring: Wiring, key: NewKey) 
         assert shown == min(count, LIMIT), (said, more)
         # the one that was enqueued is of no pair
         assert read["jobs"] <= count + 1 + FAR * len(more), (said, more, read)
+        assert read["job_pairs"] <= LIMIT + 1 + FAR * len(said), (said, more, read)
 
 
 def test_what_is_under_way_is_found_among_what_is(wiring: Wiring, key: NewKey) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Table, func, select, true
+from sqlalchemy import ColumnElement, Select, func, select, true
 
 from service.database import Transaction
-from service.models import JobPair, jobs, pair_of
+from service.models import job_pairs, jobs, pair_of
 from service.own_rows import newest_first, of_project
 from service.states import TERMINAL
 from service.steps.browse.filters import Conditions, JobFilter, ids_between, job_conditions
@@ -20,7 +20,6 @@ from service.steps.browse.filters import Conditions, JobFilter, ids_between, job
 #: What is rare has its 200th job from here on further back than others, or has none.
 FAR = 200
 
-_pairs: Table = JobPair.__table__  # type: ignore[assignment]
 _NOWHERE, _BEFORE_ALL = UUID(int=0), UUID(int=1)
 #: What holds of the ids that are walked, such as that they come before a page's first.
 Bounds = Callable[[ColumnElement[UUID]], Conditions]
@@ -49,11 +48,11 @@ def newest_jobs(
         mine = (of_project(jobs.c, project_id), *bounds(jobs.c.id))
         return found.where(*mine).order_by(*newest_first(jobs.c))
     # a limit within: whatever else is asked for, each job is fetched by its id, as the walk goes
-    mine = (jobs.c.id == _pairs.c.job_id, jobs.c.project_id == project_id)
-    job = found.where(*mine).limit(1).correlate(_pairs).lateral("job")
-    walk = select(job).join_from(_pairs, job, true())
-    walk = walk.where(_pairs.c.pair == pair, *span(_pairs.c.job_id))
-    return walk.order_by(_pairs.c.job_id.desc())
+    mine = (jobs.c.id == job_pairs.c.job_id, jobs.c.project_id == project_id)
+    job = found.where(*mine).limit(1).correlate(job_pairs).lateral("job")
+    walk = select(job).join_from(job_pairs, job, true())
+    walk = walk.where(job_pairs.c.pair == pair, *span(job_pairs.c.job_id))
+    return walk.order_by(job_pairs.c.job_id.desc())
 
 
 def _rarest(
@@ -62,7 +61,7 @@ def _rarest(
     """Return the pair that the fewest jobs hold; None if something else leaves fewer."""
     tx.execute(_AS_INDEXED)
     pairs = [pair_of(project_id, name, value) for name, value in only.metadata.items()]
-    key = _pairs.c.job_id
+    key = job_pairs.c.job_id
     holding = select(key).where(*span(key)).order_by(key.desc())
     mine = select(jobs.c.id).where(of_project(jobs.c, project_id), *span(jobs.c.id))
     listed = (
@@ -71,7 +70,7 @@ def _rarest(
         (jobs.c.error_code, only.error_code),
     )
     ways = [
-        *(holding.where(_pairs.c.pair == pair) for pair in pairs),
+        *(holding.where(job_pairs.c.pair == pair) for pair in pairs),
         *(
             mine.where(column == said).order_by(*newest_first(jobs.c))
             for column, said in listed
