@@ -82,6 +82,8 @@ class Asking:
     def _hand_in(self) -> None:
         for number in range(3):
             self._ask("POST /v1/jobs", "POST", "/v1/jobs", json=_ORDER)
+            found_by = {**_ORDER, "metadata": {"order": f"fresh-{number}", "shop": "15"}}
+            self._ask("POST /v1/jobs, with metadata", "POST", "/v1/jobs", json=found_by)
             keyed = {"Idempotency-Key": f"fresh-{number}"}
             self._ask("POST /v1/jobs, keyed", "POST", "/v1/jobs", json=_ORDER, headers=keyed)
             again = "POST /v1/jobs, repeated"
@@ -112,6 +114,8 @@ class Asking:
         for query in (
             "", "status=failed", "status=succeeded&model=flux-2-max", "status=queued",
             "model=flux-2-max", "model=flux-0", "metadata.order=4715", "metadata.shop=15",
+            "metadata.shop=15&metadata.order=4715", "metadata.shop=none",
+            "metadata.shop=15&status=queued", "metadata.shop=15&status=succeeded",
             f"batch={self.names[1].batch}", hour,
         ):  # fmt: skip
             self._ask(f"GET /v1/jobs?{_short(query)}", "GET", f"/v1/jobs?{query}")
@@ -135,9 +139,9 @@ class Asking:
         mine = {"Authorization": f"Bearer {self.filled.keys[2].api_key}"}
         for path in (
             "jobs", "jobs?status=succeeded", "jobs?status=failed", "jobs?model=flux-2-pro",
-            "jobs?metadata.shop=15", "images", "images?model=flux-2-pro", "images?size=small",
-            "images?tag=reel-3", "images?q=fog", "deliveries", "deliveries?status=delivered",
-            "batches", "events",
+            "jobs?metadata.shop=15", "jobs?metadata.shop=19&limit=10", "images",
+            "images?model=flux-2-pro", "images?size=small", "images?tag=reel-3", "images?q=fog",
+            "deliveries", "deliveries?status=delivered", "batches", "events",
         ):  # fmt: skip
             self._ask(f"silent: GET {path}", "GET", f"/v1/{path}", headers=mine)
 

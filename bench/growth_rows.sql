@@ -23,6 +23,13 @@ SELECT {id:8001}, project_id, status,
     CASE WHEN status = 'failed' THEN 'It was not to be.' END
 {series}
 
+-- job_pairs
+INSERT INTO job_pairs (pair, job_id)
+SELECT job_pair(project_id, name, value), {id:8001}
+{series},
+    LATERAL (VALUES ('order', number::text), ('shop', (number % 200)::text)) pair (name, value)
+WHERE number % 10 IN (5, 9)
+
 -- batches
 INSERT INTO batches (id, project_id, created_at, size, metadata, idempotency_key, request_sha256,
     completed_at)

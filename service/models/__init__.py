@@ -27,6 +27,7 @@ from service.models.labels import (
     tags_of,
     tags_of_image,
 )
+from service.models.pairs import JobPair, pair_of
 from service.models.removals import Removal, Share
 from service.models.results import (
     HELD_PULSE,
@@ -76,6 +77,7 @@ __all__ = [
     "ImageTag",
     "Job",
     "JobEvent",
+    "JobPair",
     "LoginLink",
     "Project",
     "Pulse",
@@ -88,7 +90,9 @@ __all__ = [
     "Upload",
     "batches",
     "images",
+    "job_pairs",
     "jobs",
+    "pair_of",
     "read_tag",
     "tags_of",
     "tags_of_image",
@@ -99,4 +103,5 @@ __all__ = [
 jobs = cast("Table", Job.__table__)
 batches = cast("Table", Batch.__table__)
 images = cast("Table", Image.__table__)
+job_pairs = cast("Table", JobPair.__table__)
 uploads = cast("Table", Upload.__table__)

@@ -170,14 +170,6 @@ class Job(Base):
         Index("ix_jobs_listing", "project_id", text("id DESC")),
         Index("ix_jobs_listing_status", "project_id", "status", text("id DESC")),
         Index("ix_jobs_listing_model", "project_id", "model", text("id DESC")),
-        # most jobs have none, and cost this index nothing
-        Index(
-            "ix_jobs_metadata",
-            "metadata",
-            postgresql_using="gin",
-            postgresql_ops={"metadata": "jsonb_path_ops"},
-            postgresql_where=text("metadata <> '{}'"),
-        ),
         Index("ix_jobs_batch", "batch_id", "status", postgresql_where=text("batch_id IS NOT NULL")),
         Index("ix_jobs_retries", "retry_of", postgresql_where=text("retry_of IS NOT NULL")),
         Index(

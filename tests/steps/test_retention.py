@@ -19,14 +19,7 @@ from service.errors import Gone, NotFound
 from service.ids import Kind, first_id, new_id, public_id
 from service.keys import NewKey
 from service.messages import Message
-from service.models import (
-    Delivery,
-    DeliveryAttempt,
-    DeliveryStatus,
-    Project,
-    batches,
-    jobs,
-)
+from service.models import Delivery, DeliveryAttempt, DeliveryStatus, Project, batches, jobs
 from service.states import TERMINAL, Status
 from service.steps.discard.retention import old_jobs
 from service.steps.enqueue import Asking
@@ -34,8 +27,10 @@ from service.wiring import Wiring
 
 THEIRS = (
     "jobs", "job_events", "attempts", "images", "deliveries", "delivery_attempts", "endings",
-    "flux_webhooks", "shares",
+    "flux_webhooks", "shares", "job_pairs",
 )  # fmt: skip
+
+_BY_JOB = ("job_events", "attempts", "images", "deliveries", "endings", "job_pairs")
 
 
 def keep_for(wiring: Wiring, key: NewKey, days: int | None) -> None:
@@ -55,7 +50,7 @@ def grow_old(wiring: Wiring, *job_ids: UUID, days: float = 31) -> list[UUID]:
             tx.execute(text("SET session_replication_role = replica"))
             names = {"old": old, "new": job_id}
             tx.execute(text("UPDATE jobs SET id = :old WHERE id = :new"), names)
-            for table in ("job_events", "attempts", "images", "deliveries", "endings"):
+            for table in _BY_JOB:
                 tx.execute(text(f"UPDATE {table} SET job_id = :old WHERE job_id = :new"), names)
             tx.execute(text("SET session_replication_role = origin"))
             row = tx.first(select(jobs.c.status).where(jobs.c.id == old))
@@ -82,6 +77,7 @@ def kept_a_month(wiring: Wiring, key: NewKey) -> None:
 @pytest.mark.usefixtures("kept_a_month")
 def test_an_old_job_goes_with_all_of_its(wiring: Wiring, key: NewKey, simulator: Simulator) -> None:
     (made,) = stored_images(wiring, key, 1)
+    put(wiring, made, metadata={"order": "17"})
     owner, row = project_id(wiring, key), image(wiring, made)
     wiring.share.create(owner, row.id, 3600, shows_prompt=False)
     told = new_id()

@@ -1,5 +1,6 @@
 """Lists of a project that has been silent for long cost no walk through everybody's rows."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,11 +40,11 @@ def fill(wiring: Wiring, like: UUID, owner: UUID, hour: int, count: int) -> None
 
 @contextmanager
 def explained() -> Iterator[list[dict[str, Any]]]:
-    """Collect the plans of what reads jobs in the block."""
+    """Collect the plans of what reads jobs or their pairs in the block."""
     found: list[dict[str, Any]] = []
 
     def explain(connection: Any, _: Any, statement: str, parameters: Any, *_rest: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
-        if "FROM jobs" in statement:
+        if re.search("FROM job(s|_pairs)", statement):
             raw = connection.connection.driver_connection
             asked = raw.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
             found.append(asked.fetchone()[0][0]["Plan"])
@@ -64,13 +65,18 @@ def left_out(plan: dict[str, Any]) -> int:
 def test_a_silent_projects_list_reads_its_own_rows_alone(
     wiring: Wiring, key: NewKey, other_key: NewKey
 ) -> None:
-    like = enqueue(wiring, other_key)
+    like = enqueue(wiring, other_key, metadata={"shop": "b"})
     silent = project_id(wiring, key)
     fill(wiring, like, silent, 1, OWN)
     fill(wiring, like, project_id(wiring, other_key), 2, OTHERS)
     with wiring.database.transaction() as tx:
         tx.execute(text("ANALYZE jobs"))
-    for only in (JobFilter(), JobFilter(status=Status.SUCCEEDED), JobFilter(model="flux-2-pro")):
+    for only in (
+        JobFilter(),
+        JobFilter(status=Status.SUCCEEDED),
+        JobFilter(model="flux-2-pro"),
+        JobFilter(metadata={"shop": "b"}),
+    ):
         with explained() as plans:
             page, _ = wiring.browse.jobs(silent, only, None, LIMIT)
         assert len(page.rows) == LIMIT

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Table, and_, select
+from sqlalchemy import ColumnElement, Row, Table, and_, select
 
 from service.database import Database, Transaction
 from service.errors import FieldError, NotFound
@@ -25,12 +25,13 @@ from service.models import (
 from service.own_rows import newest_first, of_project
 from service.removals import find_image, gone_of
 from service.steps.browse.filters import (
+    Conditions,
     DeliveryFilter,
     ImageFilter,
     JobFilter,
     delivery_conditions,
-    job_conditions,
 )
+from service.steps.browse.newest import newest_jobs
 from service.steps.browse.pages import Page, Rows, page_of
 from service.steps.browse.search import Search
 
@@ -60,11 +61,13 @@ class Browse:
         self, project_id: UUID, only: JobFilter, before_id: UUID | None, limit: int
     ) -> tuple[Page, Rows]:
         """Return a page of jobs, newest first, and their images."""
-        wanted = [of_project(jobs.c, project_id), *job_conditions(only)]
-        if before_id is not None:
-            wanted.append(jobs.c.id < before_id)
+
+        def bounds(key: ColumnElement[UUID]) -> Conditions:
+            return [] if before_id is None else [key < before_id]
+
         with self.database.transaction() as tx:
-            rows = tx.rows(_jobs().where(*wanted).order_by(*newest_first(jobs.c)).limit(limit + 1))
+            wanted = newest_jobs(tx, _jobs(), project_id, only, bounds)
+            rows = tx.rows(wanted.limit(limit + 1))
             page = page_of(rows, limit)
             return page, _images_of(tx, [row.id for row in page.rows])
 

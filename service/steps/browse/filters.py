@@ -22,7 +22,6 @@ Conditions = list[ColumnElement[bool]]
 Columns = ReadOnlyColumnCollection[str, Any]
 
 # the indexes' own conditions, word for word
-_HAS_METADATA = literal_column("jobs.metadata <> '{}'", Boolean)
 _size_number = literal_column(SIZE_NUMBER, Integer)
 _HAS_PARENTS = literal_column("images.parent_image_ids <> '{}'", Boolean)
 
@@ -81,7 +80,7 @@ def job_conditions(only: JobFilter) -> Conditions:
     if only.error_code is not None:
         found.append(jobs.c.error_code == only.error_code)
     if only.metadata:
-        found += [jobs.c.metadata.contains(dict(only.metadata)), _HAS_METADATA]
+        found.append(jobs.c.metadata.contains(dict(only.metadata)))
     return found + _created(jobs.c, only)
 
 

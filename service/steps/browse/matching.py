@@ -5,20 +5,20 @@ match later is not in the span, so that one who presses twice does no more than 
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, exists, false, func, or_, select, union_all
 from sqlalchemy.orm import aliased
 
-from service.database import Database
+from service.database import Database, Transaction
 from service.models import Job, jobs
-from service.own_rows import newest_first, of_project
 from service.states import Status
-from service.steps.browse.filters import JobFilter, job_conditions
+from service.steps.browse.filters import Conditions, JobFilter
+from service.steps.browse.newest import newest_jobs
 
 #: Of the jobs in each state, the newest that match; what is older needs a narrower filter.
 MAX_LOOKED_AT = 5_000
@@ -81,20 +81,19 @@ class Matching:
 
         `states` are some of queued, failed and canceled.
         """
-        # of a state that the filter does not name the index finds nothing
-        parts = (_newest(project_id, only, status, span).subquery() for status in sorted(states))
-        looked_at = union_all(*(select(part) for part in parts)).cte("looked_at")
-        can_be = looked_at.c.can_be
-        counts = select(
-            func.now().label("seen_at"),
-            func.count().filter(can_be).label("count"),
-            *(
-                func.count().filter(looked_at.c.status == status).label(status.name)
-                for status in states
-            ),
-        ).select_from(looked_at)
-        newest = select(looked_at.c.id, looked_at.c.cost_estimated).where(can_be)
         with self.database.transaction() as tx:
+            parts = [_newest(tx, project_id, only, one, span).subquery() for one in sorted(states)]
+            looked_at = union_all(*map(select, parts)).cte("looked_at")
+            can_be = looked_at.c.can_be
+            counts = select(
+                func.now().label("seen_at"),
+                func.count().filter(can_be).label("count"),
+                *(
+                    func.count().filter(looked_at.c.status == status).label(status.name)
+                    for status in states
+                ),
+            ).select_from(looked_at)
+            newest = select(looked_at.c.id, looked_at.c.cost_estimated).where(can_be)
             seen = tx.first(counts)
             rows = tx.rows(newest.order_by(looked_at.c.id.desc()).limit(most))
         prices = [row.cost_estimated for row in rows]
@@ -108,14 +107,19 @@ class Matching:
         )
 
 
-def _newest(project_id: UUID, only: JobFilter, status: Status, span: Span | None) -> Any:  # noqa: ANN401 - a Select
-    wanted = [of_project(jobs.c, project_id), jobs.c.status == status, *job_conditions(only)]
+def _newest(
+    tx: Transaction, project_id: UUID, only: JobFilter, status: Status, span: Span | None
+) -> Select[Any]:
+    can_be = _ACTED_ON[status].label("can_be")
+    found = select(jobs.c.id, jobs.c.status, jobs.c.cost_estimated, can_be)
+    if only.status not in {None, status}:
+        found = found.where(false())
     if span is not None:
-        in_time = or_(jobs.c.completed_at.is_(None), jobs.c.completed_at <= span.seen_at)
-        wanted += [jobs.c.id >= span.oldest, jobs.c.id <= span.newest, in_time]
-    return (
-        select(jobs.c.id, jobs.c.status, jobs.c.cost_estimated, _ACTED_ON[status].label("can_be"))
-        .where(*wanted)
-        .order_by(*newest_first(jobs.c))
-        .limit(MAX_LOOKED_AT)
-    )
+        ended_at = jobs.c.completed_at
+        found = found.where(or_(ended_at.is_(None), ended_at <= span.seen_at))
+
+    def bounds(key: ColumnElement[UUID]) -> Conditions:
+        return [] if span is None else [key >= span.oldest, key <= span.newest]
+
+    mine = newest_jobs(tx, found, project_id, replace(only, status=status), bounds)
+    return mine.limit(MAX_LOOKED_AT)
