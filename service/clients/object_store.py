@@ -133,7 +133,7 @@ class ObjectStore:
             **{f"x-amz-meta-{name}": value for name, value in metadata.items()},
         }
         try:
-            answer = self._send("PUT", self.bucket, key, headers=headers, body=body, sha256=sha256)
+            answer = self._send("PUT", self.bucket, key, headers=headers, body=body)
             confirmed = answer.headers.get(_CHECKSUM) or self._head_checksum(key, size_bytes)
         except ClientError as error:
             kind = ObjectRefused if _code(error) in _ABOUT_THE_OBJECT else StorageUnavailable
