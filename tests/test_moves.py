@@ -209,11 +209,24 @@ def test_a_result_is_taken_once_and_frees_the_slot(
     assert set(ringing.rung) == {Message.STORE}
     ringing.rung.clear()
     assert wiring.store.claim(1)
-    assert set(ringing.rung) == {Message.SUBMIT}
+    # nobody waits for it
+    assert not ringing.rung
     before = job(wiring, job_id)
     assert not take(wiring, job_id, RESULT)
     assert not take(wiring, job_id, Ended(ErrorCode.UPSTREAM_ERROR, "too late"))
     assert job(wiring, job_id) == before
+
+
+def test_who_stores_wakes_submit_for_who_waits_for_the_slot(
+    wiring: Wiring, key: NewKey, ringing: Ringing
+) -> None:
+    job_id = enqueue(wiring, key)
+    wiring.submit.claim(1)
+    assert take(wiring, job_id, RESULT)
+    enqueue(wiring, key)
+    ringing.rung.clear()
+    assert wiring.store.claim(1)
+    assert set(ringing.rung) == {Message.SUBMIT}
 
 
 def test_a_result_says_how_it_was_heard(wiring: Wiring, key: NewKey) -> None:

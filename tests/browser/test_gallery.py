@@ -121,7 +121,9 @@ def test_a_wall_of_many_pictures_is_scrolled_searched_and_narrowed(
     shown = quiet.page.locator("[data-image]")
     expect(shown).to_have_count(48)
     for left in (48, MANY + 2 - 96):
+        newest = shown.first.get_attribute("data-image") or ""
         quiet.page.get_by_role("link", name="Older images").click()
+        expect(shown.first).not_to_have_attribute("data-image", newest)
         expect(shown).to_have_count(left)
     expect(quiet.page.get_by_role("link", name="Older images")).to_have_count(0)
     quiet.page.get_by_label("Search in prompts").fill("NUMBER 77")

@@ -147,7 +147,7 @@ def test_without_s3_it_stays_as_it_is_and_says_so(past: Past) -> None:
     past.restored.recover.look()
     away = past.operator.having(AWS_ENDPOINT_URL_S3="http://127.0.0.1:9")
     done = away("recover", "--confirm")
-    assert (done.code, done.err) == (1, "Error: S3 get: EndpointConnectionError\n")
+    assert (done.code, done.err) == (1, "Error: S3 get: NewConnectionError\n")
     assert run(past.restored.submit) == []
 
 

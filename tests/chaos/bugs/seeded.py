@@ -138,10 +138,10 @@ BUGS = (
         "service/clients/object_store.py",
         [
             Edit(
-                "        except BotoCoreError as error:\n"
+                "        except _NO_ANSWER as error:\n"
                 '            raise StorageUnavailable(_reason("put", error)) from error\n'
                 "        if confirmed",
-                "        except BotoCoreError:\n            return\n        if confirmed",
+                "        except _NO_ANSWER:\n            return\n        if confirmed",
             )
         ],
         frozenset({Broken.WRONG_BYTES}),
@@ -153,17 +153,17 @@ BUGS = (
         "service/moves/changes.py",
         [
             Edit(
-                "        tx.execute(_OWE, owed)\n",
-                "        _soon(tx, _OWE.values(owed))\n",
+                '            tx.execute(_OWE, {"said": records(owed)})\n',
+                "            _soon(tx, records(owed))\n",
             ),
             Edit(
                 "def add_job(",
-                "def _soon(tx: Transaction, statement: object) -> None:\n"
+                "def _soon(tx: Transaction, said: object) -> None:\n"
                 "    import threading\n"
                 "\n"
                 "    def insert_it() -> None:\n"
                 "        with engine.begin() as connection:\n"
-                "            connection.execute(statement)\n"
+                '            connection.execute(_OWE, {"said": said})\n'
                 "\n"
                 "    engine = tx._connection.engine\n"
                 "    tx.count_after_commit(threading.Timer(0.3, insert_it).start)\n"
