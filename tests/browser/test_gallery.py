@@ -48,7 +48,8 @@ def assert_far_cells_are_no_more_than_their_place(page: Page) -> None:
     page.evaluate("scrollTo({ top: 0 })")
     expect(first.get_by_role("img", name="the newest")).to_be_visible()
     expect(page.locator("[data-image]").last.get_by_role("img")).to_have_count(0)
-    assert page.evaluate(height_px) == before_px
+    # a row that was scrolled past too fast to be drawn has had a size that was guessed
+    assert abs(page.evaluate(height_px) - before_px) < before_px / 50
     page.evaluate(f"scrollTo({{ top: {height_px} }})")
     expect(first.get_by_role("img")).to_have_count(0)
 
