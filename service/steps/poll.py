@@ -142,7 +142,8 @@ class Poll:
             update(jobs)
             .where(
                 jobs.c.id == question.job_id,
-                jobs.c.status == constant(Status.GENERATING),
+                # no constant: a kept plan would walk the index of all that are generating
+                jobs.c.status == Status.GENERATING,
                 jobs.c.attempt_count == question.attempt_number,
             )
             .values(

@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.types import Uuid
 
 from service.clock import seconds
+from service.constants import constant
 from service.database import Database, Transaction
 from service.logs import get_log
 from service.models import SPOOL_PULSE, Pulse, jobs
@@ -99,7 +100,7 @@ def _make_due(tx: Transaction, condition: ColumnElement[bool], *, kept_by: str |
     """Say who keeps the results of storing jobs; return of how many."""
     changed = (
         select(jobs.c.id)
-        .where(jobs.c.status == Status.STORING, condition)
+        .where(jobs.c.status == constant(Status.STORING), condition)
         # in the order of all, and past who is moving one right now: the next tidying comes soon
         .order_by(jobs.c.id)
         .with_for_update(skip_locked=True)
