@@ -34,7 +34,7 @@ RING_OTHERS_EVERY_SECONDS = 0.5
 #: Who finds so much in one turn waits so long for more before the next: a transaction for ten rows
 #: costs little more than one for a single row.
 MANY = 3
-GATHER_SECONDS = 0.1
+GATHER_SECONDS = 0.05
 
 
 log = get_log(__name__)
